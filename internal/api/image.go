@@ -1,0 +1,104 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package api
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// Images is the resource of VirtualMachineImage.
+var Images = schema.GroupVersionResource{Group: "harvesterhci.io", Version: "v1beta1", Resource: "virtualmachineimages"}
+
+// KindImage is the kind of an image object.
+const KindImage = "VirtualMachineImage"
+
+// Source types of an image (spec.sourceType).
+const (
+	SourceDownload = "download"
+	SourceUpload   = "upload"
+	SourceExport   = "export-from-volume"
+	SourceRestore  = "restore"
+	SourceClone    = "clone"
+)
+
+// Backends of an image (spec.backend).
+const (
+	BackendBackingImage = "backingimage"
+	BackendCDI          = "cdi"
+)
+
+// Operations of a clone (spec.securityParameters.cryptoOperation).
+const (
+	CryptoEncrypt = "encrypt"
+	CryptoDecrypt = "decrypt"
+)
+
+// Condition types of an image.
+const (
+	ImageInitialized        = "Initialized"
+	ImageImported           = "Imported"
+	ImageRetryLimitExceeded = "RetryLimitExceeded"
+)
+
+// VirtualMachineImage is Harvester's image. Its status is not a subresource:
+// an update without the status would wipe it, so only merge patches are sent.
+type VirtualMachineImage struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec   VirtualMachineImageSpec   `json:"spec"`
+	Status VirtualMachineImageStatus `json:"status,omitempty"`
+}
+
+// VirtualMachineImageSpec is what the user asks for. Every field but Retry is
+// immutable after creation.
+type VirtualMachineImageSpec struct {
+	Backend      string `json:"backend,omitempty"`
+	DisplayName  string `json:"displayName"`
+	SourceType   string `json:"sourceType"`
+	URL          string `json:"url,omitempty"`
+	PVCName      string `json:"pvcName,omitempty"`
+	PVCNamespace string `json:"pvcNamespace,omitempty"`
+	Checksum     string `json:"checksum,omitempty"`
+
+	// Retry counts the attempts after the first that Harvester makes by itself,
+	// 0 to 10. Nil leaves it to the server (3).
+	Retry *int64 `json:"retry,omitempty"`
+
+	StorageClassParameters map[string]string        `json:"storageClassParameters,omitempty"`
+	SecurityParameters     *ImageSecurityParameters `json:"securityParameters,omitempty"`
+	TargetStorageClassName string                   `json:"targetStorageClassName,omitempty"`
+}
+
+// ImageSecurityParameters say what a clone does with which image.
+type ImageSecurityParameters struct {
+	CryptoOperation      string `json:"cryptoOperation"`
+	SourceImageName      string `json:"sourceImageName"`
+	SourceImageNamespace string `json:"sourceImageNamespace"`
+}
+
+// VirtualMachineImageStatus is what the server reports.
+type VirtualMachineImageStatus struct {
+	// Progress is a percentage. It is for people: only the Imported condition decides.
+	Progress int64 `json:"progress,omitempty"`
+	// Size and VirtualSize are in bytes; VirtualSize is set at Imported.
+	Size        int64 `json:"size,omitempty"`
+	VirtualSize int64 `json:"virtualSize,omitempty"`
+	// StorageClassName is the class a volume made from the image must use.
+	StorageClassName string      `json:"storageClassName,omitempty"`
+	Failed           int64       `json:"failed,omitempty"`
+	LastFailedTime   string      `json:"lastFailedTime,omitempty"`
+	Conditions       []Condition `json:"conditions,omitempty"`
+}
+
+// Condition returns the condition of the given type, or a zero Condition.
+func (i *VirtualMachineImage) Condition(conditionType string) Condition {
+	for _, c := range i.Status.Conditions {
+		if c.Type == conditionType {
+			return c
+		}
+	}
+	return Condition{}
+}

@@ -1,0 +1,200 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package imagestate
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+)
+
+// Operation is something that uses an image.
+type Operation string
+
+// The operations that need a complete image.
+const (
+	CreateVM     Operation = "create the virtual machine"
+	CreateVolume Operation = "create the volume"
+	Encrypt      Operation = "encrypt the image"
+	Decrypt      Operation = "decrypt the image"
+	Download     Operation = "download the image"
+	Export       Operation = "export the image"
+)
+
+// Operations lists every operation, for documentation and tables.
+func Operations() []Operation {
+	return []Operation{CreateVM, CreateVolume, Encrypt, Decrypt, Download, Export}
+}
+
+// encryption is what an operation demands of a ready image besides being ready.
+type encryption int
+
+const (
+	either encryption = iota
+	mustBeEncrypted
+	mustNotBeEncrypted
+)
+
+// demands is the one table of what each operation needs. Harvester enforces the
+// encryption rules itself (webhook and download handler); readiness only for
+// encrypt, decrypt and download.
+var demands = map[Operation]encryption{
+	CreateVM:     either,
+	CreateVolume: either,
+	Encrypt:      mustNotBeEncrypted,
+	Decrypt:      mustBeEncrypted,
+	Download:     mustNotBeEncrypted,
+	Export:       mustNotBeEncrypted,
+}
+
+// Refusal says why an operation must not run against an image. The zero value
+// of a *Refusal, nil, means that it may.
+type Refusal struct {
+	// Summary is general; it names no object.
+	Summary string
+	// Reason says what is wrong and what state the image is in.
+	Reason string
+	// Remedy says what to do about it.
+	Remedy string
+}
+
+// Check decides whether op may run against the image.
+func Check(image Image, op Operation) *Refusal {
+	if !image.Ready() {
+		return notReady(image)
+	}
+	switch demand := demands[op]; {
+	case demand == mustNotBeEncrypted && image.Encrypted:
+		return &Refusal{
+			Summary: "Image is encrypted",
+			Reason:  fmt.Sprintf("The image %s is encrypted, and Harvester does not %s in that form.", image.Title(), op),
+			Remedy:  "Decrypt it into a new image first, and use that one.",
+		}
+	case demand == mustBeEncrypted && !image.Encrypted:
+		return &Refusal{
+			Summary: "Image is not encrypted",
+			Reason:  fmt.Sprintf("The image %s is not encrypted, so there is nothing to decrypt.", image.Title()),
+			Remedy:  "Use the image as it is, or name an image that was made with crypto_operation = \"encrypt\".",
+		}
+	}
+	return nil
+}
+
+// Absent is the refusal for an image that is not in the cluster.
+func Absent(id string) *Refusal {
+	return &Refusal{
+		Summary: "Image not found",
+		Reason:  fmt.Sprintf("The image %q does not exist in this cluster.", id),
+		Remedy: "Check the namespace and the name (not the display name). If this configuration creates the image, refer to it as " +
+			"harvester_image.<name>.id, so that Terraform makes it first.",
+	}
+}
+
+// TooSmall is the refusal for a disk smaller than the image it is made from.
+// Both sizes are in bytes.
+func TooSmall(image Image, size int64, sizeText string) *Refusal {
+	if image.VirtualSize == 0 || size >= image.VirtualSize {
+		return nil
+	}
+	return &Refusal{
+		Summary: "Disk smaller than its image",
+		Reason: fmt.Sprintf("The disk has a size of %s, but the image %s holds a disk of %d bytes (%s).",
+			sizeText, image.Title(), image.VirtualSize, Bytes(image.VirtualSize)),
+		Remedy: fmt.Sprintf("Set the size to at least %s.", fitting(image.VirtualSize)),
+	}
+}
+
+// Title names the image for people: its id, with the display name if it differs.
+func (i Image) Title() string {
+	if i.DisplayName == "" || i.DisplayName == i.Name {
+		return fmt.Sprintf("%q", i.ID())
+	}
+	return fmt.Sprintf("%q (%s)", i.ID(), i.DisplayName)
+}
+
+// Status describes the state in a few words: "Uploading, 40 %".
+func (i Image) Status() string {
+	words := []string{string(i.State)}
+	switch i.State {
+	case Downloading, Uploading, Exporting, Restoring, Cloning:
+		words = append(words, fmt.Sprintf("%d %%", i.Progress))
+	case Initializing, Active, Failed, Terminating:
+	}
+	if i.Attempts > 0 && i.State != Active {
+		words = append(words, fmt.Sprintf("%d failed of %d allowed attempts", i.Attempts, i.RetryLimit+1))
+	}
+	return strings.Join(words, ", ")
+}
+
+func notReady(image Image) *Refusal {
+	switch image.State {
+	case Terminating:
+		return &Refusal{
+			Summary: "Image is being deleted",
+			Reason:  fmt.Sprintf("The image %s is being deleted.", image.Title()),
+			Remedy:  "Name another image, or create this one again once it is gone.",
+		}
+	case Failed:
+		return &Refusal{
+			Summary: "Image import failed",
+			Reason:  fmt.Sprintf("The image %s is not usable: its import failed.%s", image.Title(), said(image)),
+			Remedy:  failedRemedy(image),
+		}
+	case Initializing, Downloading, Uploading, Exporting, Restoring, Cloning, Active:
+	}
+	return &Refusal{
+		Summary: "Image is not ready",
+		Reason: fmt.Sprintf("The image %s is not complete yet: %s.%s Harvester would accept this now, but what is made from "+
+			"an incomplete image hangs and can make the image unrecoverable.", image.Title(), image.Status(), said(image)),
+		Remedy: waitRemedy(image),
+	}
+}
+
+func waitRemedy(image Image) string {
+	if image.SourceType == api.SourceUpload && image.AwaitsData {
+		return "Nobody is sending its data at the moment. Finish the upload (with harvester_image, terraform apply does it), then plan again."
+	}
+	return "Wait until the image is Active, then plan again. If this configuration manages the image, refer to it as " +
+		"harvester_image.<name>.id: apply then finishes the image first."
+}
+
+func failedRemedy(image Image) string {
+	if image.Terminal {
+		return "Harvester will not try again. Remove the cause, then delete and re-create the image " +
+			"(terraform apply -replace=... where Terraform manages it)."
+	}
+	return "Harvester may still retry by itself: look again in a minute. Otherwise remove the cause and re-create the image."
+}
+
+func said(image Image) string {
+	if image.Message == "" {
+		return ""
+	}
+	return fmt.Sprintf(" Harvester says: %s", strings.TrimSuffix(image.Message, ".")) + "."
+}
+
+// Bytes renders a number of bytes for people, in binary units.
+func Bytes(n int64) string {
+	const unit = 1024
+	if n < unit {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, suffix := float64(n), ""
+	for _, suffix = range []string{"KiB", "MiB", "GiB", "TiB", "PiB"} {
+		if value /= unit; value < unit {
+			break
+		}
+	}
+	return fmt.Sprintf("%.1f %s", value, suffix)
+}
+
+// fitting is the smallest quantity in whole GiB (or MiB below one GiB) that holds n bytes.
+func fitting(n int64) string {
+	const mib, gib = 1 << 20, 1 << 30
+	if n > gib {
+		return fmt.Sprintf("%dGi", (n+gib-1)/gib)
+	}
+	return fmt.Sprintf("%dMi", (n+mib-1)/mib)
+}

@@ -1,0 +1,188 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Package imagestate turns an image object into one vocabulary of states and
+// decides what may be done with an image in each of them. It is pure: no
+// network, no Terraform.
+package imagestate
+
+import (
+	"strings"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+)
+
+// State is one word for where an image is. The words are those of the official
+// provider where it has one.
+type State string
+
+// The states of an image.
+const (
+	Initializing State = "Initializing" // the cluster has not prepared to receive the data yet
+	Downloading  State = "Downloading"  // the cluster fetches the data from a URL
+	Uploading    State = "Uploading"    // a client sends the data, or will
+	Exporting    State = "Exporting"    // the data comes from a volume
+	Restoring    State = "Restoring"    // the data comes from a backup
+	Cloning      State = "Cloning"      // the data is encrypted or decrypted from another image
+	Active       State = "Active"       // complete: the only state in which an image can be used
+	Failed       State = "Failed"       // the import failed; see Terminal
+	Terminating  State = "Terminating"  // being deleted
+)
+
+// States lists every state, for documentation and tables.
+func States() []State {
+	return []State{Initializing, Downloading, Uploading, Exporting, Restoring, Cloning, Active, Failed, Terminating}
+}
+
+// reasonUploadFailed marks a broken upload. It is tentative: the data may have
+// arrived all the same, and otherwise Harvester prepares for another upload.
+const reasonUploadFailed = "UploadFailed"
+
+// Image is what matters of an image object.
+type Image struct {
+	Namespace   string
+	Name        string
+	UID         string
+	DisplayName string
+	SourceType  string
+	Backend     string
+
+	State State
+	// Progress is a percentage, 0 to 100. It is for people: Harvester shows 99
+	// while it verifies and 100 for a moment after some failures.
+	Progress int64
+	// Size and VirtualSize are in bytes; 0 while unknown.
+	Size        int64
+	VirtualSize int64
+	// StorageClassName is the class for volumes made from the image. It is set
+	// before the data is there, so it says nothing about readiness.
+	StorageClassName string
+	Encrypted        bool
+	// Attempts counts the failures so far, RetryLimit the retries Harvester makes.
+	Attempts   int64
+	RetryLimit int64
+	// Message is the most telling thing the server says about the state; empty
+	// when all is well.
+	Message string
+	// Terminal says that a failed image stays failed: no retry will come.
+	Terminal bool
+	// AwaitsData says that the server is ready for the bytes of an upload and
+	// has none of them.
+	AwaitsData bool
+}
+
+// ID is the Terraform id, namespace/name.
+func (i Image) ID() string { return i.Namespace + "/" + i.Name }
+
+// Ready says whether the image can be used.
+func (i Image) Ready() bool { return i.State == Active }
+
+// defaultRetry is Harvester's own default for spec.retry.
+const defaultRetry = 3
+
+// Of reads the state out of an image object. Imported=True alone makes it
+// Active (as Harvester itself decides), RetryLimitExceeded=True makes a failure
+// final, and a message left in a condition by an earlier try is no failure.
+func Of(obj *api.VirtualMachineImage) Image {
+	image := Image{
+		Namespace:        obj.Namespace,
+		Name:             obj.Name,
+		UID:              string(obj.UID),
+		DisplayName:      obj.Spec.DisplayName,
+		SourceType:       obj.Spec.SourceType,
+		Backend:          obj.Spec.Backend,
+		Progress:         obj.Status.Progress,
+		Size:             obj.Status.Size,
+		VirtualSize:      obj.Status.VirtualSize,
+		StorageClassName: obj.Status.StorageClassName,
+		Encrypted:        encrypted(obj),
+		Attempts:         obj.Status.Failed,
+		RetryLimit:       defaultRetry,
+	}
+	if obj.Spec.Retry != nil {
+		image.RetryLimit = *obj.Spec.Retry
+	}
+	image.State, image.Terminal = stateOf(obj)
+	image.Message = messageOf(obj, image.State)
+	image.AwaitsData = awaitsData(obj, image.State)
+	return image
+}
+
+func stateOf(obj *api.VirtualMachineImage) (state State, terminal bool) {
+	initialized, imported := obj.Condition(api.ImageInitialized), obj.Condition(api.ImageImported)
+	switch {
+	case obj.DeletionTimestamp != nil:
+		return Terminating, true
+	case imported.Status == "True":
+		return Active, false
+	case obj.Condition(api.ImageRetryLimitExceeded).Status == "True":
+		return Failed, true
+	case imported.Status == "False", initialized.Status == "False" && initialized.Message != "":
+		return Failed, false
+	case initialized.Status != "True":
+		return Initializing, false
+	}
+	return importing(obj.Spec.SourceType), false
+}
+
+func importing(sourceType string) State {
+	switch sourceType {
+	case api.SourceDownload:
+		return Downloading
+	case api.SourceExport:
+		return Exporting
+	case api.SourceRestore:
+		return Restoring
+	case api.SourceClone:
+		return Cloning
+	}
+	return Uploading
+}
+
+// messageOf prefers the message that explains the state over leftovers. While
+// an import is being retried, the retry counter's message is the telling one.
+func messageOf(obj *api.VirtualMachineImage, state State) string {
+	limit := obj.Condition(api.ImageRetryLimitExceeded).Message
+	switch state {
+	case Active, Terminating:
+		return ""
+	case Failed:
+		return first(limit, falseMessage(obj, api.ImageImported), falseMessage(obj, api.ImageInitialized))
+	case Initializing, Downloading, Uploading, Exporting, Restoring, Cloning:
+	}
+	return limit
+}
+
+func falseMessage(obj *api.VirtualMachineImage, conditionType string) string {
+	if c := obj.Condition(conditionType); c.Status == "False" {
+		return first(c.Message, c.Reason)
+	}
+	return ""
+}
+
+func first(candidates ...string) string {
+	for _, c := range candidates {
+		if c = strings.TrimSpace(c); c != "" {
+			return c
+		}
+	}
+	return ""
+}
+
+// UploadBroke says that the failure is a broken upload, which Harvester
+// follows with a fresh start or, if the data arrived after all, with Active.
+func UploadBroke(obj *api.VirtualMachineImage) bool {
+	c := obj.Condition(api.ImageImported)
+	return c.Status == "False" && c.Reason == reasonUploadFailed
+}
+
+// awaitsData: an upload that is initialized, not imported and at 0 % is either
+// fresh or started over by Harvester after a failure; both want all the bytes.
+func awaitsData(obj *api.VirtualMachineImage, state State) bool {
+	return state == Uploading && obj.Status.Progress == 0
+}
+
+func encrypted(obj *api.VirtualMachineImage) bool {
+	p := obj.Spec.SecurityParameters
+	return obj.Spec.SourceType == api.SourceClone && p != nil && p.CryptoOperation == api.CryptoEncrypt
+}

@@ -1,0 +1,120 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+)
+
+// Resource reads and writes the objects of one kind as T, a struct with the
+// fields this provider uses. T must have Kubernetes' JSON form. The API's errors
+// are returned as they are, for k8s.io/apimachinery/pkg/api/errors to tell apart.
+type Resource[T any] struct {
+	client dynamic.NamespaceableResourceInterface
+	gvk    schema.GroupVersionKind
+}
+
+// For returns the resource of one kind. An empty namespace in its methods means
+// a cluster-scoped object.
+func For[T any](c *Client, gvr schema.GroupVersionResource, kind string) Resource[T] {
+	return Resource[T]{client: c.dynamic.Resource(gvr), gvk: gvr.GroupVersion().WithKind(kind)}
+}
+
+func (r Resource[T]) in(namespace string) dynamic.ResourceInterface {
+	if namespace == "" {
+		return r.client
+	}
+	return r.client.Namespace(namespace)
+}
+
+// Get reads one object.
+func (r Resource[T]) Get(ctx context.Context, namespace, name string) (*T, error) {
+	object, err := r.in(namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return Decode[T](object)
+}
+
+// List reads the objects of a namespace that match the label selector; an empty
+// one matches all.
+func (r Resource[T]) List(ctx context.Context, namespace, selector string) ([]T, error) {
+	list, err := r.in(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
+	if err != nil {
+		return nil, err
+	}
+	objects := make([]T, 0, len(list.Items))
+	for i := range list.Items {
+		object, err := Decode[T](&list.Items[i])
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, *object)
+	}
+	return objects, nil
+}
+
+// Create makes the object and returns it as the server stored it. Fields that the
+// server's version does not know are an error, not silently dropped.
+func (r Resource[T]) Create(ctx context.Context, namespace string, object *T) (*T, error) {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return nil, fmt.Errorf("encode the %s: %w", r.gvk.Kind, err)
+	}
+	// The status is the server's.
+	delete(content, "status")
+	body := &unstructured.Unstructured{Object: content}
+	body.SetGroupVersionKind(r.gvk)
+	created, err := r.in(namespace).Create(ctx, body, metav1.CreateOptions{
+		FieldManager: FieldManager, FieldValidation: metav1.FieldValidationStrict,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return Decode[T](created)
+}
+
+// Patch sends a JSON merge patch: what it does not name stays as it is, null
+// removes.
+func (r Resource[T]) Patch(ctx context.Context, namespace, name string, patch map[string]any) (*T, error) {
+	body, err := json.Marshal(patch)
+	if err != nil {
+		return nil, fmt.Errorf("encode the patch: %w", err)
+	}
+	patched, err := r.in(namespace).Patch(ctx, name, types.MergePatchType, body, metav1.PatchOptions{
+		FieldManager: FieldManager, FieldValidation: metav1.FieldValidationStrict,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return Decode[T](patched)
+}
+
+// Delete asks for the removal of the object with this UID; an empty UID means
+// whichever has the name. Finalizers may keep it for a while.
+func (r Resource[T]) Delete(ctx context.Context, namespace, name string, uid types.UID) error {
+	options := metav1.DeleteOptions{}
+	if uid != "" {
+		options.Preconditions = &metav1.Preconditions{UID: &uid}
+	}
+	return r.in(namespace).Delete(ctx, name, options)
+}
+
+// Decode turns an object as the dynamic client has it into T.
+func Decode[T any](object *unstructured.Unstructured) (*T, error) {
+	var decoded T
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &decoded); err != nil {
+		return nil, fmt.Errorf("read the %s %s/%s: %w", object.GetKind(), object.GetNamespace(), object.GetName(), err)
+	}
+	return &decoded, nil
+}

@@ -1,0 +1,320 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package wait
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	dynamicfake "k8s.io/client-go/dynamic/fake"
+	clienttesting "k8s.io/client-go/testing"
+)
+
+var images = schema.GroupVersionResource{Group: "harvesterhci.io", Version: "v1beta1", Resource: "virtualmachineimages"}
+
+func object(name, uid, state string) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "harvesterhci.io/v1beta1", "kind": "VirtualMachineImage",
+		"metadata": map[string]any{"namespace": "default", "name": name, "uid": uid, "resourceVersion": "1"},
+		"status":   map[string]any{"state": state},
+	}}
+}
+
+// harness is a hub over a fake API, with short durations.
+type harness struct {
+	*Hub
+
+	client *dynamicfake.FakeDynamicClient
+	counts map[string]*atomic.Int64
+}
+
+func newHarness(objects ...runtime.Object) *harness {
+	client := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(),
+		map[schema.GroupVersionResource]string{images: "VirtualMachineImageList"}, objects...)
+	h := &harness{Hub: NewHub(client), client: client, counts: map[string]*atomic.Int64{}}
+	h.pace = pace{firstProbe: 50 * time.Millisecond, probe: 100 * time.Millisecond, poll: 10 * time.Millisecond, retry: 5 * time.Millisecond, tolerance: time.Second}
+	for _, verb := range []string{"list", "watch", "get"} {
+		h.counts[verb] = &atomic.Int64{}
+	}
+	client.PrependReactor("*", "*", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		if counter := h.counts[action.GetVerb()]; counter != nil {
+			counter.Add(1)
+		}
+		return false, nil, nil
+	})
+	client.PrependWatchReactor("*", func(clienttesting.Action) (bool, watch.Interface, error) {
+		h.counts["watch"].Add(1)
+		return false, nil, nil
+	})
+	return h
+}
+
+func (h *harness) set(t *testing.T, o *unstructured.Unstructured) {
+	t.Helper()
+	if _, err := h.client.Resource(images).Namespace("default").Update(t.Context(), o, metav1.UpdateOptions{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func (h *harness) fail(verb string, err error) {
+	h.client.PrependReactor(verb, "*", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, err })
+}
+
+func (h *harness) failWatch(err error) {
+	h.client.PrependWatchReactor("*", func(clienttesting.Action) (bool, watch.Interface, error) { return true, nil, err })
+}
+
+func target(name string) Target {
+	return Target{Resource: images, Namespace: "default", Name: name, UID: types.UID("uid-" + name)}
+}
+
+// active waits for state Active, and gives up at Failed.
+func active(o *unstructured.Unstructured) (Progress, error) {
+	if o == nil {
+		return Progress{}, errors.New("gone")
+	}
+	state, _, _ := unstructured.NestedString(o.Object, "status", "state")
+	if state == "Failed" {
+		return Progress{Message: state}, errors.New("it failed")
+	}
+	return Progress{Done: state == "Active", Message: state}, nil
+}
+
+func within(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+var forbidden = apierrors.NewForbidden(images.GroupResource(), "", errors.New("no"))
+
+func TestUntil(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		arrange func(h *harness)
+		act     func(t *testing.T, h *harness)
+		wants   string // part of the error; empty for success
+	}{
+		"already there": {
+			act: func(*testing.T, *harness) {}, arrange: func(h *harness) { _ = h.client.Tracker().Update(images, object("a", "uid-a", "Active"), "default") },
+		},
+		"changes later": {act: func(t *testing.T, h *harness) { t.Helper(); h.set(t, object("a", "uid-a", "Active")) }},
+		"fails at once": {act: func(t *testing.T, h *harness) { t.Helper(); h.set(t, object("a", "uid-a", "Failed")) }, wants: "it failed"},
+		"deleted": {
+			act: func(t *testing.T, h *harness) {
+				t.Helper()
+				_ = h.client.Resource(images).Namespace("default").Delete(t.Context(), "a", metav1.DeleteOptions{})
+			},
+			wants: "gone",
+		},
+		"replaced by another of that name": {act: func(t *testing.T, h *harness) { t.Helper(); h.set(t, object("a", "other", "Active")) }, wants: "gone"},
+		"watch forbidden": {
+			arrange: func(h *harness) { h.failWatch(forbidden) },
+			act:     func(t *testing.T, h *harness) { t.Helper(); h.set(t, object("a", "uid-a", "Active")) },
+		},
+		"list forbidden": {
+			arrange: func(h *harness) { h.fail("list", forbidden) },
+			act:     func(t *testing.T, h *harness) { t.Helper(); h.set(t, object("a", "uid-a", "Active")) },
+		},
+		"everything forbidden": {
+			arrange: func(h *harness) { h.fail("list", forbidden); h.fail("get", forbidden) },
+			act:     func(*testing.T, *harness) {},
+			wants:   "forbidden",
+		},
+		"expired token, for good": {
+			arrange: func(h *harness) {
+				h.fail("list", apierrors.NewUnauthorized("no"))
+				h.fail("get", apierrors.NewUnauthorized("Unauthorized"))
+			},
+			act:   func(*testing.T, *harness) {},
+			wants: "Unauthorized",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHarness(object("a", "uid-a", "Uploading"))
+			if test.arrange != nil {
+				test.arrange(h)
+			}
+			go func() {
+				time.Sleep(30 * time.Millisecond)
+				test.act(t, h)
+			}()
+			_, err := h.Until(within(t, 5*time.Second), target("a"), active, Options{})
+			check(t, err, test.wants)
+		})
+	}
+}
+
+func check(t *testing.T, err error, wants string) {
+	t.Helper()
+	switch {
+	case wants == "" && err != nil:
+		t.Errorf("got %v, want success", err)
+	case wants != "" && (err == nil || !strings.Contains(err.Error(), wants)):
+		t.Errorf("got %v, want an error with %q", err, wants)
+	}
+}
+
+func TestUntilSurvivesASpellOfErrors(t *testing.T) {
+	t.Parallel()
+	h := newHarness(object("a", "uid-a", "Uploading"))
+	var healthy atomic.Bool
+	spell := func(clienttesting.Action) (bool, runtime.Object, error) {
+		if healthy.Load() {
+			return false, nil, nil
+		}
+		return true, nil, apierrors.NewGenericServerResponse(http.StatusBadGateway, "get", images.GroupResource(), "a", "", 0, true)
+	}
+	h.client.PrependReactor("list", "*", spell)
+	h.client.PrependReactor("get", "*", spell)
+	time.AfterFunc(300*time.Millisecond, func() {
+		healthy.Store(true)
+		h.set(t, object("a", "uid-a", "Active"))
+	})
+	_, err := h.Until(within(t, 5*time.Second), target("a"), active, Options{})
+	check(t, err, "")
+}
+
+func TestUntilSurvivesDroppedWatches(t *testing.T) {
+	t.Parallel()
+	h := newHarness(object("a", "uid-a", "Uploading"))
+	var dropped atomic.Int64
+	h.client.PrependWatchReactor("*", func(clienttesting.Action) (bool, watch.Interface, error) {
+		n := dropped.Add(1)
+		if n > 6 {
+			return false, nil, nil
+		}
+		w := watch.NewFake()
+		go func() {
+			if n%2 == 0 { // every other one ends like 410 Gone
+				w.Error(&metav1.Status{Code: http.StatusGone, Reason: metav1.StatusReasonExpired})
+			}
+			w.Stop()
+		}()
+		return true, w, nil
+	})
+	time.AfterFunc(200*time.Millisecond, func() { h.set(t, object("a", "uid-a", "Active")) })
+	_, err := h.Until(within(t, 5*time.Second), target("a"), active, Options{})
+	check(t, err, "")
+	if dropped.Load() < 6 {
+		t.Errorf("only %d watches were dropped, the test proves nothing", dropped.Load())
+	}
+}
+
+func TestTimeouts(t *testing.T) {
+	t.Parallel()
+	h := newHarness(object("a", "uid-a", "Uploading"))
+	for name, test := range map[string]struct {
+		limit   time.Duration
+		options Options
+		stalled bool
+	}{
+		"total": {limit: 100 * time.Millisecond},
+		"stall": {limit: 5 * time.Second, options: Options{Stall: 100 * time.Millisecond}, stalled: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			seen, err := h.Until(within(t, test.limit), target("a"), active, test.options)
+			var timeout *TimeoutError
+			if !errors.As(err, &timeout) {
+				t.Fatalf("got %v, want a TimeoutError", err)
+			}
+			if timeout.Last != "Uploading" || (timeout.Stalled > 0) != test.stalled {
+				t.Errorf("got %+v", timeout)
+			}
+			if seen == nil {
+				t.Error("the object last seen is missing")
+			}
+		})
+	}
+}
+
+func TestCancelEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	h := newHarness(object("a", "uid-a", "Uploading"))
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(50*time.Millisecond, cancel)
+	started := time.Now()
+	_, err := h.Until(ctx, target("a"), active, Options{})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the cancellation", err)
+	}
+	if took := time.Since(started); took > time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
+// A hundred waiters share one list and one watch, and leave nothing behind.
+func TestWaitersShareOneWatch(t *testing.T) {
+	t.Parallel()
+	const n = 100
+	objects := make([]runtime.Object, n)
+	for i := range objects {
+		objects[i] = object(fmt.Sprintf("i%d", i), fmt.Sprintf("uid-i%d", i), "Uploading")
+	}
+	h := newHarness(objects...)
+	h.pace.firstProbe, h.pace.probe = 10*time.Second, 10*time.Second
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			name := fmt.Sprintf("i%d", i)
+			_, err := h.Until(within(t, 10*time.Second), target(name), active, Options{})
+			check(t, err, "")
+		})
+	}
+	time.Sleep(100 * time.Millisecond)
+	for i := range n {
+		h.set(t, object(fmt.Sprintf("i%d", i), fmt.Sprintf("uid-i%d", i), "Active"))
+	}
+	wg.Wait()
+	if lists, gets := h.counts["list"].Load(), h.counts["get"].Load(); lists > 2 || gets > 0 {
+		t.Errorf("%d lists and %d gets for %d waiters", lists, gets, n)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.feeds) != 0 {
+		t.Errorf("%d feeds are left without a waiter", len(h.feeds))
+	}
+}
+
+func TestUntilGone(t *testing.T) {
+	t.Parallel()
+	h := newHarness(object("a", "uid-a", "Terminating"))
+	describe := func(*unstructured.Unstructured) string { return "held by a finalizer" }
+	err := h.UntilGone(within(t, 100*time.Millisecond), target("a"), describe)
+	check(t, err, "held by a finalizer")
+	time.AfterFunc(50*time.Millisecond, func() {
+		_ = h.client.Resource(images).Namespace("default").Delete(context.Background(), "a", metav1.DeleteOptions{})
+	})
+	check(t, h.UntilGone(within(t, 5*time.Second), target("a"), describe), "")
+	check(t, h.UntilGone(within(t, 5*time.Second), target("never-was"), describe), "")
+}
+
+func TestOnChangeHearsEachMessageOnce(t *testing.T) {
+	t.Parallel()
+	h := newHarness(object("a", "uid-a", "Uploading"))
+	var heard []string
+	time.AfterFunc(100*time.Millisecond, func() { h.set(t, object("a", "uid-a", "Active")) })
+	_, err := h.Until(within(t, 5*time.Second), target("a"), active, Options{OnChange: func(m string) { heard = append(heard, m) }})
+	check(t, err, "")
+	if got := strings.Join(heard, ","); got != "Uploading,Active" {
+		t.Errorf("heard %s", got)
+	}
+}

@@ -1,0 +1,107 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Package plancheck is the gate between what a configuration wants to do with
+// an image and the state the image is in. It runs in the plan walk, again in the
+// apply walk, and a last time right before the first write.
+package plancheck
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+)
+
+// Use is one intended use of an image.
+type Use struct {
+	// Image is the image's namespace/name.
+	Image     string
+	Operation imagestate.Operation
+	// At is the argument that names the image; a refusal is shown there.
+	At path.Path
+	// Size is the size of the disk to be made from the image, in bytes; 0 checks
+	// nothing. SizeText is how the configuration says it, SizeAt where.
+	Size     int64
+	SizeText string
+	SizeAt   path.Path
+}
+
+// Plan checks a use during a plan. An image that this run makes ready is
+// accepted. Terraform plans the image before what refers to it, so its promise
+// is known by now. A cluster that cannot be read is no reason to refuse.
+func Plan(ctx context.Context, session *tfbase.Session, use Use) diag.Diagnostics {
+	if session == nil || session.PlanChecks == tfbase.ChecksOff || session.Promised(use.Image) {
+		return nil
+	}
+	_, at, refusal, err := check(ctx, session, use)
+	if err != nil || refusal == nil {
+		return nil //nolint:nilerr // Terraform's own read of the resource reports an unreachable cluster
+	}
+	detail := detail(use, refusal) + "\n\n" + way(session.PlanChecks)
+	if session.PlanChecks == tfbase.ChecksWarn {
+		return diag.Diagnostics{diag.NewAttributeWarningDiagnostic(at, refusal.Summary, detail)}
+	}
+	return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(at, refusal.Summary, detail)}
+}
+
+// Apply checks a use right before the first write and returns the image as it
+// is. There is no switch for it.
+func Apply(ctx context.Context, session *tfbase.Session, use Use) (*api.VirtualMachineImage, diag.Diagnostics) {
+	image, at, refusal, err := check(ctx, session, use)
+	switch {
+	case err != nil:
+		return nil, diag.Diagnostics{diagnose.API("read", fmt.Sprintf("image %q", use.Image), "Nothing was created or changed.", err)}
+	case refusal != nil:
+		return nil, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(at, refusal.Summary, detail(use, refusal)+"\n\nNothing was created or changed.")}
+	}
+	return image, nil
+}
+
+// check looks at the cluster. Exactly one of image, refusal and err is set.
+func check(ctx context.Context, session *tfbase.Session, use Use) (*api.VirtualMachineImage, path.Path, *imagestate.Refusal, error) {
+	namespace, name, err := tfbase.ParseID(use.Image)
+	if err != nil {
+		return nil, use.At, &imagestate.Refusal{
+			Summary: "Invalid image reference", Reason: "The reference is wrong: " + err.Error() + ".",
+			Remedy: "Refer to an image as harvester_image.<name>.id.",
+		}, nil
+	}
+	image, err := kube.For[api.VirtualMachineImage](session.Client, api.Images, api.KindImage).Get(ctx, namespace, name)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, use.At, imagestate.Absent(use.Image), nil
+	case err != nil:
+		return nil, use.At, nil, err
+	}
+	state := imagestate.Of(image)
+	if refusal := imagestate.Check(state, use.Operation); refusal != nil {
+		return nil, use.At, refusal, nil
+	}
+	if use.Size > 0 {
+		if refusal := imagestate.TooSmall(state, use.Size, use.SizeText); refusal != nil {
+			return nil, use.SizeAt, refusal, nil
+		}
+	}
+	return image, use.At, nil, nil
+}
+
+func detail(use Use, refusal *imagestate.Refusal) string {
+	return fmt.Sprintf("Cannot %s. %s\n\n%s", use.Operation, refusal.Reason, refusal.Remedy)
+}
+
+func way(checks tfbase.PlanChecks) string {
+	if checks == tfbase.ChecksWarn {
+		return "This is a warning because plan_checks is \"warn\"; apply refuses all the same."
+	}
+	return "This check also runs when terraform destroy makes its plan. To destroy all the same, use terraform destroy -refresh=false, " +
+		"or set HARVESTER_PLAN_CHECKS=warn (plan_checks = \"warn\" in the provider block)."
+}

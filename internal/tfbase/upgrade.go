@@ -1,0 +1,112 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package tfbase
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+)
+
+// SchemaVersion is the version of the schemas here. The official provider's are
+// at 0, so its states pass through FromOfficial when people switch.
+const SchemaVersion = 1
+
+// FromOfficial upgrades the state that the official provider wrote. It was built on
+// an SDK that stores "", 0, [] and {} for what is not set; for an optional
+// argument without a default those mean null here, or the first plan would show differences,
+// and replace objects where the argument is immutable.
+func FromOfficial(current schema.Schema) map[int64]resource.StateUpgrader {
+	return map[int64]resource.StateUpgrader{0: {
+		StateUpgrader: func(ctx context.Context, req resource.UpgradeStateRequest, resp *resource.UpgradeStateResponse) {
+			upgraded, err := upgradeOfficial(ctx, current, req.RawState)
+			if err != nil {
+				resp.Diagnostics.AddError("Cannot take over the state",
+					fmt.Sprintf("The state written by the official provider cannot be read: %s. Please report this to the provider's developers.", err))
+				return
+			}
+			resp.DynamicValue = upgraded
+		},
+	}}
+}
+
+func upgradeOfficial(ctx context.Context, current schema.Schema, raw *tfprotov6.RawState) (*tfprotov6.DynamicValue, error) {
+	var state map[string]any
+	if err := json.Unmarshal(raw.JSON, &state); err != nil {
+		return nil, err
+	}
+	normalize(state, current.Attributes, current.Blocks)
+	cleaned, err := json.Marshal(state)
+	if err != nil {
+		return nil, err
+	}
+	target := current.Type().TerraformType(ctx)
+	value, err := (&tfprotov6.RawState{JSON: cleaned}).UnmarshalWithOpts(target, tfprotov6.UnmarshalOpts{
+		ValueFromJSONOpts: tftypes.ValueFromJSONOpts{IgnoreUndefinedAttributes: true},
+	})
+	if err != nil {
+		return nil, err
+	}
+	dynamic, err := tfprotov6.NewDynamicValue(target, value)
+	return &dynamic, err
+}
+
+// normalize turns the SDK's zero values into null, in place, and adds as null what
+// the official schema lacks.
+func normalize(object map[string]any, attributes map[string]schema.Attribute, blocks map[string]schema.Block) {
+	for name, attribute := range attributes {
+		if value, found := object[name]; !found || unset(attribute, value) {
+			object[name] = nil
+		}
+	}
+	for name, block := range blocks {
+		switch block := block.(type) {
+		case schema.ListNestedBlock:
+			normalizeEach(object, name, block.NestedObject.Attributes, block.NestedObject.Blocks)
+		case schema.SingleNestedBlock:
+			if inner, ok := object[name].(map[string]any); ok {
+				normalize(inner, block.Attributes, block.Blocks)
+			} else {
+				object[name] = nil
+			}
+		}
+	}
+}
+
+func normalizeEach(object map[string]any, name string, attributes map[string]schema.Attribute, blocks map[string]schema.Block) {
+	items, _ := object[name].([]any)
+	if items == nil {
+		object[name] = []any{} // a list block is never null
+	}
+	for _, item := range items {
+		if inner, ok := item.(map[string]any); ok {
+			normalize(inner, attributes, blocks)
+		}
+	}
+}
+
+// unset says that a stored value stands for "not configured".
+func unset(attribute schema.Attribute, value any) bool {
+	if !attribute.IsOptional() || attribute.IsComputed() {
+		return false
+	}
+	switch value := value.(type) {
+	case string:
+		return value == ""
+	case float64:
+		return value == 0
+	case bool:
+		return !value
+	case []any:
+		return len(value) == 0
+	case map[string]any:
+		return len(value) == 0
+	}
+	return false
+}

@@ -1,0 +1,171 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Package acctest is what acceptance tests share: the provider under test, the
+// sandbox cluster, its faults, and checks that look at the API.
+//
+// The sandbox is started once per run by make test, which puts its folder into
+// HARVESTER_SANDBOX_DIR.
+package acctest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/provider"
+	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
+)
+
+// EnvSandbox names the folder of the running sandbox.
+const EnvSandbox = "HARVESTER_SANDBOX_DIR"
+
+// Factories serve the provider under test to terraform.
+var Factories = map[string]func() (tfprotov6.ProviderServer, error){
+	"harvester": providerserver.NewProtocol6WithError(provider.New("test")()),
+}
+
+// Cluster is the sandbox as a test sees it.
+type Cluster struct {
+	// Dir is the sandbox's folder; Kubeconfig the path of its kubeconfig.
+	Dir        string
+	Kubeconfig string
+	Client     *kube.Client
+	Hub        *wait.Hub
+	Images     kube.Resource[api.VirtualMachineImage]
+}
+
+// Shared returns the running sandbox. Tests without TF_ACC are skipped. The
+// provider under test finds the sandbox through the environment.
+func Shared(t *testing.T) *Cluster {
+	t.Helper()
+	if os.Getenv("TF_ACC") == "" {
+		t.Skip("acceptance tests run with TF_ACC=1; make testacc does all that is needed")
+	}
+	cluster, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cluster
+}
+
+var shared = sync.OnceValues(func() (*Cluster, error) {
+	dir := os.Getenv(EnvSandbox)
+	if dir == "" {
+		return nil, fmt.Errorf("%s is not set: run the tests with make testacc, which starts a sandbox", EnvSandbox)
+	}
+	kubeconfig := filepath.Join(dir, "kubeconfig")
+	client, err := kube.Connect(kube.Connection{Kubeconfig: kubeconfig}, "acctest")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Setenv(provider.EnvKubeconfig, kubeconfig); err != nil {
+		return nil, err
+	}
+	return &Cluster{
+		Dir: dir, Kubeconfig: kubeconfig, Client: client, Hub: wait.NewHub(client.Dynamic()),
+		Images: kube.For[api.VirtualMachineImage](client, api.Images, api.KindImage),
+	}, nil
+})
+
+// Name returns a name that no other test has, fit for objects and labels.
+func Name(t *testing.T) string {
+	t.Helper()
+	base := regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(strings.TrimPrefix(t.Name(), "TestAcc")), "-")
+	return fmt.Sprintf("%.40s-%06x", strings.Trim(base, "-"), rand.Uint32()&0xffffff) //nolint:gosec // names need no secrecy
+}
+
+// RawImage writes a file of random bytes and returns its path and content.
+func RawImage(t *testing.T, size int) (path string, content []byte) {
+	t.Helper()
+	content = make([]byte, size)
+	var seed [32]byte
+	copy(seed[:], Name(t))
+	_, _ = rand.NewChaCha8(seed).Read(content)
+	path = filepath.Join(t.TempDir(), "disk.img")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path, content
+}
+
+// Fault is what goes wrong with an image; see the sandbox's README.
+type Fault struct {
+	UploadBytesPerSecond int64  `json:"uploadBytesPerSecond,omitempty"`
+	CutAfterBytes        *int64 `json:"cutAfterBytes,omitempty"`
+	AnswerStatus         int    `json:"answerStatus,omitempty"`
+	AnswerThenFinish     bool   `json:"answerThenFinish,omitempty"`
+	FailImport           string `json:"failImport,omitempty"`
+	FailImportTimes      int    `json:"failImportTimes,omitempty"`
+	HoldProgress         *int   `json:"holdProgress,omitempty"`
+}
+
+// SetFault makes things go wrong with one image until ClearFault or the end of the test.
+func (c *Cluster) SetFault(t *testing.T, name string, fault Fault) {
+	t.Helper()
+	body, err := json.Marshal(fault)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.ClearFault(t, name) })
+	c.sandbox(t, http.MethodPut, name, body)
+}
+
+// ClearFault ends the fault of one image.
+func (c *Cluster) ClearFault(t *testing.T, name string) {
+	t.Helper()
+	c.sandbox(t, http.MethodDelete, name, nil)
+}
+
+func (c *Cluster) sandbox(t *testing.T, method, name string, body []byte) {
+	t.Helper()
+	base, err := url.Parse(c.Client.Host())
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := base.JoinPath("sandbox/faults/default", name)
+	req, err := http.NewRequestWithContext(context.Background(), method, address.String(), bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := c.Client.Transfers().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode >= http.StatusMultipleChoices {
+		text, _ := io.ReadAll(resp.Body)
+		t.Fatalf("%s %s: %s: %s", method, address, resp.Status, text)
+	}
+}
+
+// Eventually runs the check until it returns true, at most for a minute.
+func Eventually(t *testing.T, what string, check func(ctx context.Context) bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for !check(ctx) {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("not within a minute: %s", what)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}

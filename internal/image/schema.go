@@ -1,0 +1,191 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package image
+
+import (
+	"context"
+	"maps"
+	"net/url"
+	"regexp"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/mapplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+)
+
+// limits leave an hour for the data of an image to arrive and be verified.
+var limits = tfbase.Limits{Create: time.Hour, Read: 2 * time.Minute, Update: time.Hour, Delete: 10 * time.Minute}
+
+var sourceTypes = []string{api.SourceDownload, api.SourceUpload, api.SourceExport, api.SourceClone, api.SourceRestore}
+
+// Schema describes harvester_image.
+func (r *Resource) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = imageSchema()
+}
+
+func imageSchema() schema.Schema {
+	attributes := tfbase.Namespaced("image")
+	maps.Copy(attributes, sourceAttributes())
+	maps.Copy(attributes, computedAttributes())
+	return schema.Schema{
+		Version: tfbase.SchemaVersion,
+		MarkdownDescription: "A virtual machine image. Apply makes the image and **waits until Harvester reports it ready** (state `Active`), " +
+			"so whatever refers to its `id` starts from a complete image. A failure is reported as soon as Harvester reports it, in its words. " +
+			"An image found incomplete later is finished by the next apply.",
+		Attributes: attributes,
+		Blocks:     map[string]schema.Block{"timeouts": tfbase.TimeoutsBlock(limits)},
+	}
+}
+
+func sourceAttributes() map[string]schema.Attribute {
+	replace := []planmodifier.String{stringplanmodifier.RequiresReplace()}
+	return map[string]schema.Attribute{
+		"display_name": schema.StringAttribute{
+			Required: true,
+			MarkdownDescription: "The name people see, unique in the namespace: at most 63 letters, digits, `-`, `_` and `.`, without spaces. " +
+				"A change replaces the image.",
+			PlanModifiers: replace,
+			Validators:    []validator.String{stringvalidator.LengthAtLeast(1)},
+		},
+		"source_type": schema.StringAttribute{
+			Required: true,
+			MarkdownDescription: "Where the data comes from: `upload` (the local file `file_path`), `download` (the cluster fetches `url`), " +
+				"`export-from-volume` (`pvc_namespace`, `pvc_name`), `clone` (another image, encrypted or decrypted by `security_parameters`), " +
+				"`restore` (a backup, `url`). A change replaces the image.",
+			PlanModifiers: replace,
+			Validators:    []validator.String{stringvalidator.OneOf(sourceTypes...)},
+		},
+		"backend": schema.StringAttribute{
+			Optional: true, Computed: true,
+			Default: stringdefault.StaticString(api.BackendBackingImage),
+			MarkdownDescription: "What stores the image: `backingimage` (Longhorn, the default) or `cdi` (any storage class; needs `storage_class_name`). " +
+				"A change replaces the image.",
+			PlanModifiers: replace,
+			Validators:    []validator.String{stringvalidator.OneOf(api.BackendBackingImage, api.BackendCDI)},
+		},
+		"file_path": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "With `upload`: the local file (raw, ISO or qcow2). It is needed only when data is to be sent: not for changes of an image " +
+				"that is ready. A length that is not a multiple of 512 bytes is made up with zeros, as Longhorn demands. " +
+				"A change replaces the image; adding the path to an imported image does not.",
+			PlanModifiers: []planmodifier.String{replaceIfBothSet()},
+			Validators:    []validator.String{stringvalidator.LengthAtLeast(1)},
+		},
+		"url": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "With `download`: the `http` or `https` address of a raw, ISO or qcow2 file, as the cluster can reach it. " +
+				"With `restore`: the address of the backup. A change replaces the image.",
+			PlanModifiers: replace,
+			Validators:    []validator.String{address()},
+		},
+		"pvc_namespace": schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: "With `export-from-volume`: the namespace of the volume. A change replaces the image.",
+			PlanModifiers:       replace,
+			Validators:          []validator.String{tfbase.Name()},
+		},
+		"pvc_name": schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: "With `export-from-volume`: the name of the volume. A change replaces the image.",
+			PlanModifiers:       replace,
+			Validators:          []validator.String{tfbase.Name()},
+		},
+		"security_parameters": schema.MapAttribute{
+			Optional: true, ElementType: types.StringType,
+			MarkdownDescription: "With `clone`: `crypto_operation` (`encrypt` or `decrypt`), `source_image_name` and `source_image_namespace`. " +
+				"The source must be ready. Encrypting needs a `storage_class_name` made for encryption. A change replaces the image.",
+			PlanModifiers: []planmodifier.Map{mapplanmodifier.RequiresReplace()},
+			Validators:    []validator.Map{securityParametersValidator{}},
+		},
+		"checksum": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "SHA-512 of the data, in 128 lower-case hexadecimal digits. Harvester verifies it (backend `backingimage` only). " +
+				"A change replaces the image; removing it does not.",
+			PlanModifiers: []planmodifier.String{replaceUnlessRemoved()},
+			Validators: []validator.String{stringvalidator.RegexMatches(regexp.MustCompile(`^[0-9a-f]{128}$`),
+				"must be a SHA-512 checksum: 128 lower-case hexadecimal digits, as sha512sum prints them")},
+		},
+		"storage_class_name": schema.StringAttribute{
+			Optional: true, Computed: true,
+			MarkdownDescription: "The storage class the image takes its storage parameters from. Default: the cluster's default class. " +
+				"Volumes use `volume_storage_class_name`, not this. A change replaces the image.",
+			PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown(), stringplanmodifier.RequiresReplace()},
+			Validators:    []validator.String{tfbase.Name()},
+		},
+		"retry": schema.Int64Attribute{
+			Optional: true, Computed: true,
+			MarkdownDescription: "How often Harvester itself repeats a failed import, 0 to 10. Default: 3.",
+			PlanModifiers:       []planmodifier.Int64{int64planmodifier.UseStateForUnknown()},
+			Validators:          []validator.Int64{int64validator.Between(0, 10)},
+		},
+	}
+}
+
+func computedAttributes() map[string]schema.Attribute {
+	text := func(description string) schema.StringAttribute {
+		return schema.StringAttribute{
+			Computed: true, MarkdownDescription: description,
+			PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
+		}
+	}
+	number := func(description string) schema.Int64Attribute {
+		return schema.Int64Attribute{
+			Computed: true, MarkdownDescription: description,
+			PlanModifiers: []planmodifier.Int64{int64planmodifier.UseStateForUnknown()},
+		}
+	}
+	return map[string]schema.Attribute{
+		"state": text("`Active` when the image is ready to use. Else `Initializing`, `Downloading`, `Uploading`, `Exporting`, `Restoring`, " +
+			"`Cloning`, `Failed` or `Terminating`."),
+		"message":      text("What Harvester says about the state; empty when all is well."),
+		"progress":     number("Progress of the import in percent."),
+		"size":         number("Size of the stored file in bytes."),
+		"virtual_size": number("Size in bytes of the disk the image holds: the least size of a volume made from it."),
+		"storage_class_parameters": schema.MapAttribute{
+			Computed: true, ElementType: types.StringType,
+			MarkdownDescription: "The storage parameters the image took from its storage class.",
+			PlanModifiers:       []planmodifier.Map{mapplanmodifier.UseStateForUnknown()},
+		},
+		"volume_storage_class_name": text("The storage class that volumes made from this image use."),
+	}
+}
+
+// replaceIfBothSet: adding the path to an image that exists (an imported one)
+// says where the data lies, removing it says that it lies nowhere any more;
+// neither changes the image.
+func replaceIfBothSet() planmodifier.String {
+	const description = "A change of the value replaces the image; adding or removing it does not."
+	return stringplanmodifier.RequiresReplaceIf(func(_ context.Context, req planmodifier.StringRequest, resp *stringplanmodifier.RequiresReplaceIfFuncResponse) {
+		resp.RequiresReplace = !req.StateValue.IsNull() && !req.PlanValue.IsNull()
+	}, description, description)
+}
+
+// replaceUnlessRemoved: an image without a checksum to compare with is still the same image.
+func replaceUnlessRemoved() planmodifier.String {
+	const description = "A change of the value replaces the image; removing it does not."
+	return stringplanmodifier.RequiresReplaceIf(func(_ context.Context, req planmodifier.StringRequest, resp *stringplanmodifier.RequiresReplaceIfFuncResponse) {
+		resp.RequiresReplace = !req.PlanValue.IsNull()
+	}, description, description)
+}
+
+func address() validator.String {
+	return tfbase.Rule("Invalid URL", "must be a URL", func(value string) []string {
+		if u, err := url.Parse(value); err != nil || u.Scheme == "" || u.Host == "" {
+			return []string{"expected a full URL such as https://example.com/image.qcow2"}
+		}
+		return nil
+	})
+}

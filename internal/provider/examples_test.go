@@ -1,0 +1,114 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package provider_test
+
+import (
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/config"
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/acctest"
+	"github.com/harvester-community/terraform-provider-harvester/internal/provider"
+	"github.com/harvester-community/terraform-provider-harvester/internal/qcow2img"
+)
+
+const examples = "../../examples"
+
+// filePath finds the local files that an example uploads.
+var filePath = regexp.MustCompile(`file_path\s*=\s*"\$\{path\.module\}/([^"/]+)"`)
+
+// Every example can be planned as it stands. Those of the demo need one another; make demo runs them.
+func TestAccExamples_plan(t *testing.T) {
+	acctest.Shared(t)
+	folders := exampleFolders(t)
+	if len(folders) < 3 {
+		t.Fatalf("only %d examples found: %v", len(folders), folders)
+	}
+	for _, folder := range folders {
+		t.Run(folder, func(t *testing.T) {
+			if folder == "provider" {
+				// It names the source, as users do; the others leave that to it.
+				t.Setenv("TF_ACC_PROVIDER_NAMESPACE", path.Base(path.Dir(provider.Address)))
+			}
+			resource.Test(t, resource.TestCase{
+				ProtoV6ProviderFactories: acctest.Factories,
+				Steps: []resource.TestStep{{
+					ConfigDirectory:    config.StaticDirectory(stage(t, folder)),
+					PlanOnly:           true,
+					ExpectNonEmptyPlan: strings.HasPrefix(folder, "resources/"),
+				}},
+			})
+		})
+	}
+}
+
+func exampleFolders(t *testing.T) (folders []string) {
+	t.Helper()
+	seen := map[string]bool{}
+	err := filepath.WalkDir(examples, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		folder, err := filepath.Rel(examples, filepath.Dir(file))
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && entry.Name() == "demo" {
+			return fs.SkipDir
+		}
+		if filepath.Ext(file) == ".tf" && !seen[folder] {
+			seen[folder] = true
+			folders = append(folders, folder)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return folders
+}
+
+// stage copies an example and makes the images it uploads.
+func stage(t *testing.T, folder string) string {
+	t.Helper()
+	staged := t.TempDir()
+	if err := os.CopyFS(staged, os.DirFS(filepath.Join(examples, folder))); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(staged, "*.tf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range filePath.FindAllStringSubmatch(string(text), -1) {
+			writeImage(t, filepath.Join(staged, match[1]))
+		}
+	}
+	return staged
+}
+
+func writeImage(t *testing.T, name string) {
+	t.Helper()
+	file, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (qcow2img.Image{VirtualSize: 1 << 20, DataSize: 1 << 18}).WriteTo(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,227 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Package provider is the Terraform provider: its configuration and the list of
+// what it offers.
+package provider
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/provider"
+	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-log/tflog"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+	"github.com/harvester-community/terraform-provider-harvester/internal/image"
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+)
+
+// Address is where the provider is published.
+const Address = "registry.terraform.io/harvester-community/harvester"
+
+// Environment variables that stand in for provider arguments.
+const (
+	EnvKubeconfig    = "HARVESTER_KUBECONFIG"
+	EnvKubecontext   = "HARVESTER_KUBECONTEXT"
+	EnvHost          = "HARVESTER_HOST"
+	EnvToken         = "HARVESTER_TOKEN"
+	EnvCACertificate = "HARVESTER_CLUSTER_CA_CERTIFICATE"
+	EnvInsecure      = "HARVESTER_INSECURE"
+	EnvProxyURL      = "HARVESTER_PROXY_URL"
+	EnvPlanChecks    = "HARVESTER_PLAN_CHECKS"
+)
+
+const fieldPlanChecks = "plan_checks"
+
+// Provider is the provider of one version.
+type Provider struct{ version string }
+
+var _ provider.Provider = (*Provider)(nil)
+
+// New returns the factory of the provider, as the plugin server wants it.
+func New(version string) func() provider.Provider {
+	return func() provider.Provider { return &Provider{version: version} }
+}
+
+// Metadata names the provider.
+func (p *Provider) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
+	resp.TypeName = "harvester"
+	resp.Version = p.version
+}
+
+// Resources lists the resources.
+func (p *Provider) Resources(context.Context) []func() resource.Resource {
+	return []func() resource.Resource{
+		image.NewResource,
+	}
+}
+
+// DataSources lists the data sources.
+func (p *Provider) DataSources(context.Context) []func() datasource.DataSource {
+	return nil
+}
+
+// Schema describes the provider block.
+func (p *Provider) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "Manages virtual machines and their images on [Harvester](https://harvesterhci.io).",
+		Attributes: map[string]schema.Attribute{
+			kube.FieldKubeconfig: schema.StringAttribute{
+				Optional: true, Sensitive: true,
+				MarkdownDescription: "The kubeconfig: a path (`~` is your home directory), its YAML text, or that text in base64. " +
+					"Default: `" + EnvKubeconfig + "`, then `KUBECONFIG` and `~/.kube/config`. " +
+					"Harvester's dashboard offers one under Support. Uploads and downloads need one whose server is Harvester itself " +
+					"(`https://…/k8s/clusters/local`), not kube-apiserver (`:6443`).",
+			},
+			kube.FieldKubecontext: schema.StringAttribute{
+				Optional:            true,
+				MarkdownDescription: "The context of the kubeconfig to use. Default: `" + EnvKubecontext + "`, then the current context.",
+			},
+			kube.FieldHost: schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "Address of Harvester, as in `https://harvester.example.com`, instead of a kubeconfig. Needs `token`. " +
+					"Default: `" + EnvHost + "`.",
+			},
+			kube.FieldToken: schema.StringAttribute{
+				Optional: true, Sensitive: true,
+				MarkdownDescription: "API key to go with `host` (`token-xxxxx:…`). Default: `" + EnvToken + "`.",
+			},
+			kube.FieldCACertificate: schema.StringAttribute{
+				Optional:            true,
+				MarkdownDescription: "CA certificate of the cluster in PEM form, instead of that in the kubeconfig. Default: `" + EnvCACertificate + "`.",
+			},
+			kube.FieldInsecure: schema.BoolAttribute{
+				Optional:            true,
+				MarkdownDescription: "Do not verify the cluster's certificate. Default: `" + EnvInsecure + "`, then `false`.",
+			},
+			kube.FieldProxyURL: schema.StringAttribute{
+				Optional:            true,
+				MarkdownDescription: "Proxy for all requests. Default: `" + EnvProxyURL + "`, then the proxy variables of the environment.",
+			},
+			fieldPlanChecks: schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "What a plan does with a use of an image that is not ready: `error` refuses, `warn` warns, `off` does not look. " +
+					"Apply always refuses. Default: `" + EnvPlanChecks + "`, then `error`.",
+				Validators: []validator.String{stringvalidator.OneOf(planChecks...)},
+			},
+		},
+	}
+}
+
+var planChecks = []string{string(tfbase.ChecksError), string(tfbase.ChecksWarn), string(tfbase.ChecksOff)}
+
+type model struct {
+	Kubeconfig    types.String `tfsdk:"kubeconfig"`
+	Kubecontext   types.String `tfsdk:"kubecontext"`
+	Host          types.String `tfsdk:"host"`
+	Token         types.String `tfsdk:"token"`
+	CACertificate types.String `tfsdk:"cluster_ca_certificate"`
+	Insecure      types.Bool   `tfsdk:"insecure"`
+	ProxyURL      types.String `tfsdk:"proxy_url"`
+	PlanChecks    types.String `tfsdk:"plan_checks"`
+}
+
+// Configure connects to the cluster. With arguments that are not known yet there
+// is no connection, and no error: checks are skipped, and what really needs the cluster says so.
+func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
+	var config model
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if config.unknown() {
+		tflog.Info(ctx, "The provider's arguments are not known yet; working without the cluster")
+		return
+	}
+	connection, diags := config.connection(os.Getenv)
+	resp.Diagnostics.Append(diags...)
+	checks, diags := config.planChecks(os.Getenv)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	client, err := kube.Connect(connection, "terraform-provider-harvester/"+p.version+" terraform/"+req.TerraformVersion)
+	if err != nil {
+		resp.Diagnostics.Append(mistake(diagnose.Config(err)))
+		return
+	}
+	session := tfbase.NewSession(client, checks)
+	resp.ResourceData, resp.DataSourceData = session, session
+}
+
+func mistake(field, summary, detail string) diag.Diagnostic {
+	if field == "" {
+		return diag.NewErrorDiagnostic(summary, detail)
+	}
+	return diag.NewAttributeErrorDiagnostic(path.Root(field), summary, detail)
+}
+
+func (m model) unknown() bool {
+	return m.Kubeconfig.IsUnknown() || m.Kubecontext.IsUnknown() || m.Host.IsUnknown() || m.Token.IsUnknown() ||
+		m.CACertificate.IsUnknown() || m.Insecure.IsUnknown() || m.ProxyURL.IsUnknown() || m.PlanChecks.IsUnknown()
+}
+
+// connection merges the block with the environment. If the block says how to
+// reach the cluster (by kubeconfig or by host), the environment only completes that way and
+// never adds the other one.
+func (m model) connection(env func(string) string) (kube.Connection, diag.Diagnostics) {
+	byHost := !m.Host.IsNull() || !m.Token.IsNull()
+	byKubeconfig := !m.Kubeconfig.IsNull() || !m.Kubecontext.IsNull()
+	connection := kube.Connection{
+		CACertificate: or(m.CACertificate, env(EnvCACertificate)),
+		ProxyURL:      or(m.ProxyURL, env(EnvProxyURL)),
+	}
+	if byHost || !byKubeconfig {
+		connection.Host, connection.Token = or(m.Host, env(EnvHost)), or(m.Token, env(EnvToken))
+	}
+	if byKubeconfig || !byHost {
+		connection.Kubeconfig, connection.Context = or(m.Kubeconfig, env(EnvKubeconfig)), or(m.Kubecontext, env(EnvKubecontext))
+	}
+	var diags diag.Diagnostics
+	connection.Insecure, diags = m.insecure(env(EnvInsecure))
+	return connection, diags
+}
+
+func (m model) insecure(fromEnv string) (bool, diag.Diagnostics) {
+	if !m.Insecure.IsNull() || fromEnv == "" {
+		return m.Insecure.ValueBool(), nil
+	}
+	insecure, err := strconv.ParseBool(fromEnv)
+	if err != nil {
+		return false, diag.Diagnostics{diag.NewErrorDiagnostic("Invalid provider configuration", EnvInsecure+" must be true or false.")}
+	}
+	return insecure, nil
+}
+
+func (m model) planChecks(env func(string) string) (tfbase.PlanChecks, diag.Diagnostics) {
+	checks := or(m.PlanChecks, env(EnvPlanChecks))
+	switch {
+	case checks == "":
+		return tfbase.ChecksError, nil
+	case !slices.Contains(planChecks, checks):
+		return "", diag.Diagnostics{diag.NewErrorDiagnostic("Invalid provider configuration",
+			EnvPlanChecks+" must be one of "+strings.Join(planChecks, ", ")+".")}
+	}
+	return tfbase.PlanChecks(checks), nil
+}
+
+// or prefers the block's value over the environment's.
+func or(value types.String, fromEnv string) string {
+	if value.IsNull() {
+		return fromEnv
+	}
+	return value.ValueString()
+}

@@ -56,7 +56,7 @@ func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReques
 func (r *Resource) planCreate(ctx context.Context, plan *model) diag.Diagnostics {
 	diags := plan.checkDisplayName()
 	if plan.SourceType.ValueString() == api.SourceUpload && !plan.FilePath.IsUnknown() {
-		_, wrong := plan.file(leftNothing)
+		_, wrong := plan.file("")
 		diags.Append(wrong...)
 	}
 	if use, needed := plan.sourceUse(); needed {

@@ -57,12 +57,12 @@ func (m *model) file(left string) (*transfer.File, diag.Diagnostics) {
 	at := path.Root("file_path")
 	if m.FilePath.IsNull() {
 		return nil, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(at, "Missing file",
-			fmt.Sprintf("The %s is to be uploaded, but file_path does not say from where. %s", m.title(), left))}
+			strings.TrimSpace(fmt.Sprintf("The %s is to be uploaded, but file_path does not say from where. %s", m.title(), left)))}
 	}
 	file, err := transfer.Inspect(m.FilePath.ValueString())
 	if err != nil {
 		return nil, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(at, "File not usable",
-			fmt.Sprintf("The %s cannot be uploaded: %s. %s\n\nThe path is looked up on the machine that runs Terraform, in its working directory.", m.title(), err, left))}
+			fmt.Sprintf("The %s cannot be uploaded: %s. The path is looked up on the machine that runs Terraform, in its working directory. %s", m.title(), err, left))}
 	}
 	return &file, nil
 }

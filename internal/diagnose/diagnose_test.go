@@ -1,0 +1,79 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package diagnose_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
+	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
+)
+
+func TestAPI(t *testing.T) {
+	t.Parallel()
+	images := schema.GroupResource{Group: "harvesterhci.io", Resource: "virtualmachineimages"}
+	answer := func(code int, body string) error {
+		return &transfer.StatusError{Code: code, Status: fmt.Sprint(code, " ", http.StatusText(code)), Body: body}
+	}
+	for name, test := range map[string]struct {
+		err     error
+		summary string
+		says    []string
+	}{
+		"interrupted":      {context.Canceled, "Interrupted", []string{"apply again"}},
+		"deadline":         {context.DeadlineExceeded, "Timed out", []string{"timeouts block"}},
+		"wait":             {&wait.TimeoutError{Last: "Uploading, 40 %", Waited: time.Minute}, "Timed out", []string{"within 1m0s; last seen: Uploading, 40 %."}},
+		"stall":            {&wait.TimeoutError{Last: "Uploading, 40 %", Stalled: time.Minute}, "Timed out", []string{"nothing changed for 1m0s"}},
+		"file":             {&transfer.FileError{Path: "x", Reason: "is empty"}, "File not usable", []string{`the file "x" is empty.`}},
+		"no Harvester API": {&kube.HarvesterAPIError{Host: "https://x:6443", Status: "404"}, "Harvester API not reachable", []string{"k8s/clusters/local"}},
+		"expired":          {apierrors.NewUnauthorized("Unauthorized"), "Not authorized", []string{"expired", "30 days"}},
+		"forbidden":        {apierrors.NewForbidden(images, "a", errors.New("no")), "Not allowed", []string{"forbidden"}},
+		"not found":        {apierrors.NewNotFound(images, "a"), "Not found", []string{`"a" not found`}},
+		"webhook": {
+			apierrors.NewBadRequest(`admission webhook "validator.harvesterhci.io" denied the request: url is required`),
+			"Rejected by the cluster", []string{": url is required."},
+		},
+		"server in trouble": {apierrors.NewInternalError(errors.New("etcd")), "Error from the cluster", []string{"restarted or upgraded"}},
+		"network":           {&net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}, "Cluster not reachable", []string{"refused", "proxy settings"}},
+		"upload 401":        {answer(401, ""), "Not authorized", []string{"expired"}},
+		"upload 403":        {answer(403, ""), "Not allowed", []string{"right to update"}},
+		"upload 404":        {answer(404, "404 page not found"), "Harvester API not reachable", []string{"6443"}},
+		"image vanished":    {answer(404, `{"type":"error"}`), "Not found", []string{"deleted while"}},
+		"upload 413":        {answer(413, "Too Large"), "Upload refused by a proxy", []string{"Too Large", "proxy-body-size"}},
+		"upload 504":        {answer(504, ""), "Upload interrupted", []string{"Apply again"}},
+		"upload 500":        {answer(500, "upload failed: EOF"), "Upload failed", []string{"upload failed: EOF."}},
+		"anything":          {errors.New("surprise"), "Unexpected error", []string{"surprise."}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := diagnose.API("finish", `image "default/a"`, "It stays as it is.", fmt.Errorf("wrapped: %w", test.err))
+			if name == "anything" || name == "network" {
+				got = diagnose.API("finish", `image "default/a"`, "It stays as it is.", test.err)
+			}
+			if got.Summary() != test.summary {
+				t.Errorf("the summary is %q, want %q", got.Summary(), test.summary)
+			}
+			for _, part := range append(test.says, `Could not finish the image "default/a": `, "\n\nIt stays as it is.") {
+				if !strings.Contains(got.Detail(), part) {
+					t.Errorf("%q is missing in:\n%s", part, got.Detail())
+				}
+			}
+			if strings.Contains(got.Detail(), "..") || strings.Contains(got.Detail(), "denied the request") {
+				t.Errorf("reads badly:\n%s", got.Detail())
+			}
+		})
+	}
+}

@@ -1,0 +1,427 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package image_test
+
+import (
+	"context"
+	"crypto/sha512"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/acctest"
+	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
+)
+
+const address = "harvester_image.test"
+
+// upload is the configuration of an uploaded image with more arguments at the end.
+func upload(name, path, more string) string {
+	return fmt.Sprintf(`
+resource "harvester_image" "test" {
+  name         = %[1]q
+  display_name = "%[1]s.img"
+  source_type  = "upload"
+  file_path    = %[2]q
+  %[3]s
+}
+`, name, path, more)
+}
+
+func expect(attribute string, value knownvalue.Check) statecheck.StateCheck {
+	return statecheck.ExpectKnownValue(address, tfjsonpath.New(attribute), value)
+}
+
+func planned(action plancheck.ResourceActionType) resource.ConfigPlanChecks {
+	return resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(address, action)}}
+}
+
+// gone checks that the image is not in the cluster any more.
+func gone(cluster *acctest.Cluster, name string) func(*terraform.State) error {
+	return func(*terraform.State) error {
+		_, err := cluster.Images.Get(context.Background(), "default", name)
+		if !apierrors.IsNotFound(err) {
+			return fmt.Errorf("the image %s is still there (or: %w)", name, err)
+		}
+		return nil
+	}
+}
+
+func TestAccImage_upload(t *testing.T) {
+	t.Parallel()
+	cluster, name := acctest.Shared(t), acctest.Name(t)
+	path, _ := acctest.RawImage(t, 3<<20+100) // no multiple of 512
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: acctest.Factories,
+		CheckDestroy:             gone(cluster, name),
+		Steps: []resource.TestStep{
+			{
+				Config: upload(name, path, `labels = { team = "blue" }
+  tags = { os = "linux", gone = "soon" }`),
+				ConfigStateChecks: []statecheck.StateCheck{
+					expect("id", knownvalue.StringExact("default/"+name)),
+					expect("state", knownvalue.StringExact("Active")),
+					expect("progress", knownvalue.Int64Exact(100)),
+					expect("size", knownvalue.Int64Exact(3<<20+512)),
+					expect("virtual_size", knownvalue.Int64Exact(3<<20+512)),
+					expect("storage_class_name", knownvalue.StringExact("harvester-longhorn")),
+					expect("volume_storage_class_name", knownvalue.StringRegexp(regexp.MustCompile(`^lh-`))),
+					expect("retry", knownvalue.Int64Exact(3)),
+				},
+			},
+			{ // others' labels and annotations survive changes in place
+				PreConfig: func() {
+					patch := map[string]any{"metadata": map[string]any{
+						"labels": map[string]any{"other": "owner"}, "annotations": map[string]any{"other/note": "kept"},
+					}}
+					if _, err := cluster.Images.Patch(t.Context(), "default", name, patch); err != nil {
+						t.Fatal(err)
+					}
+				},
+				Config: upload(name, path, `labels = { team = "red" }
+  tags        = { os = "linux" }
+  description = "changed"
+  retry       = 5`),
+				ConfigPlanChecks:  planned(plancheck.ResourceActionUpdate),
+				ConfigStateChecks: []statecheck.StateCheck{expect("description", knownvalue.StringExact("changed")), expect("retry", knownvalue.Int64Exact(5))},
+				Check: func(*terraform.State) error {
+					image, err := cluster.Images.Get(t.Context(), "default", name)
+					if err != nil {
+						return err
+					}
+					got := fmt.Sprintln(image.Labels["team"], image.Labels["other"], image.Labels["tag.harvesterhci.io/gone"],
+						image.Annotations["other/note"], image.Annotations[api.AnnotationDescription], *image.Spec.Retry)
+					if want := "red owner  kept changed 5\n"; got != want {
+						return fmt.Errorf("got %q, want %q", got, want)
+					}
+					return nil
+				},
+			},
+			{ // what is removed from the configuration goes away
+				Config:            upload(name, path, ""),
+				ConfigPlanChecks:  planned(plancheck.ResourceActionUpdate),
+				ConfigStateChecks: []statecheck.StateCheck{expect("description", knownvalue.Null()), expect("labels", knownvalue.Null())},
+			},
+			{
+				ResourceName: address, ImportState: true, ImportStateVerify: true,
+				// The path is not the cluster's to know; the foreign label is adopted by an import.
+				ImportStateVerifyIgnore: []string{"file_path", "labels.%", "labels.other"},
+			},
+			{ // a new display name needs a new image
+				Config:           strings.Replace(upload(name, path, ""), ".img\"", "-2.img\"", 1),
+				ConfigPlanChecks: planned(plancheck.ResourceActionReplace),
+			},
+		},
+	})
+}
+
+func TestAccImage_importedWithPathIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	acctest.Shared(t)
+	name := acctest.Name(t)
+	path, content := acctest.RawImage(t, 1<<20)
+	sum := sha512.Sum512(content)
+	config := upload(name, path, fmt.Sprintf("checksum = %q", hex.EncodeToString(sum[:])))
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: acctest.Factories,
+		Steps: []resource.TestStep{
+			{Config: config},
+			{Config: `removed {
+  from = harvester_image.test
+  lifecycle { destroy = false }
+}`},
+			{
+				Config: config + fmt.Sprintf(`
+import {
+  to = harvester_image.test
+  id = "default/%s"
+}`, name),
+				ConfigPlanChecks: planned(plancheck.ResourceActionUpdate),
+			},
+			{Config: upload(name, path, ""), ConfigPlanChecks: planned(plancheck.ResourceActionUpdate)},
+		},
+	})
+}
+
+func TestAccImage_download(t *testing.T) {
+	t.Parallel()
+	cluster, name := acctest.Shared(t), acctest.Name(t)
+	path, _ := acctest.RawImage(t, 2<<20)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/disk.img" {
+			http.ServeFile(w, r, path)
+			return
+		}
+		http.NotFound(w, r)
+	}))
+	t.Cleanup(server.Close)
+	config := func(file string) string {
+		return fmt.Sprintf(`
+resource "harvester_image" "test" {
+  name         = %[1]q
+  display_name = %[1]q
+  source_type  = "download"
+  url          = "%[2]s/%[3]s"
+  retry        = 0
+}
+`, name, server.URL, file)
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: acctest.Factories,
+		CheckDestroy:             gone(cluster, name),
+		Steps: []resource.TestStep{
+			{Config: config("missing.img"), ExpectError: regexp.MustCompile(`(?s)Image import failed.*404.*the cluster\s+itself`)},
+			{Config: config("disk.img"), ConfigStateChecks: []statecheck.StateCheck{
+				expect("state", knownvalue.StringExact("Active")), expect("size", knownvalue.Int64Exact(2<<20)),
+			}},
+			{ResourceName: address, ImportState: true, ImportStateVerify: true},
+		},
+	})
+}
+
+// secret and class are what Harvester needs to encrypt; they are made through the API.
+func encryption(t *testing.T, cluster *acctest.Cluster) (class string) {
+	t.Helper()
+	class = acctest.Name(t)
+	cluster.Apply(t, api.Secrets, "default", map[string]any{
+		"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": class, "namespace": "default"},
+		"stringData": map[string]any{
+			"CRYPTO_KEY_VALUE": "a long passphrase", "CRYPTO_KEY_PROVIDER": "secret", "CRYPTO_KEY_CIPHER": "aes-xts-plain64",
+			"CRYPTO_KEY_HASH": "sha256", "CRYPTO_KEY_SIZE": "256", "CRYPTO_PBKDF": "argon2i",
+		},
+	})
+	parameters := map[string]any{"encrypted": "true", "numberOfReplicas": "1", "staleReplicaTimeout": "30", "migratable": "true"}
+	for _, use := range []string{"provisioner", "node-stage", "node-publish"} {
+		parameters["csi.storage.k8s.io/"+use+"-secret-name"] = class
+		parameters["csi.storage.k8s.io/"+use+"-secret-namespace"] = "default"
+	}
+	cluster.Apply(t, api.StorageClasses, "", map[string]any{
+		"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": map[string]any{"name": class},
+		"provisioner": "driver.longhorn.io", "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate",
+		"allowVolumeExpansion": true, "parameters": parameters,
+	})
+	return class
+}
+
+func TestAccImage_cloneEncryptsAndDecrypts(t *testing.T) {
+	t.Parallel()
+	cluster, name := acctest.Shared(t), acctest.Name(t)
+	class := encryption(t, cluster)
+	path, _ := acctest.RawImage(t, 1<<20)
+	clone := func(label, operation, source, more string) string {
+		return fmt.Sprintf(`
+resource "harvester_image" %[2]q {
+  name         = "%[1]s-%[2]s"
+  display_name = "%[1]s-%[2]s"
+  source_type  = "clone"
+  security_parameters = {
+    crypto_operation       = %[3]q
+    source_image_name      = harvester_image.%[4]s.name
+    source_image_namespace = harvester_image.%[4]s.namespace
+  }
+  %[5]s
+}
+`, name, label, operation, source, more)
+	}
+	withClass := fmt.Sprintf("storage_class_name = %q", class)
+	both := upload(name, path, "") + clone("encrypted", "encrypt", "test", withClass) + clone("plain", "decrypt", "encrypted", "")
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: acctest.Factories,
+		CheckDestroy:             gone(cluster, name+"-encrypted"),
+		Steps: []resource.TestStep{
+			{Config: both, ConfigStateChecks: []statecheck.StateCheck{
+				statecheck.ExpectKnownValue("harvester_image.encrypted", tfjsonpath.New("state"), knownvalue.StringExact("Active")),
+				statecheck.ExpectKnownValue("harvester_image.plain", tfjsonpath.New("state"), knownvalue.StringExact("Active")),
+				statecheck.ExpectKnownValue("harvester_image.plain", tfjsonpath.New("size"), knownvalue.Int64Exact(1<<20)),
+			}},
+			{ // both refusals come from the plan
+				Config:      both + clone("again", "decrypt", "plain", ""),
+				PlanOnly:    true,
+				ExpectError: regexp.MustCompile(`Image is not encrypted`),
+			},
+			{
+				Config:      both + clone("again", "encrypt", "encrypted", withClass),
+				PlanOnly:    true,
+				ExpectError: regexp.MustCompile(`Image is encrypted`),
+			},
+		},
+	})
+}
+
+func TestAccImage_refusedBeforeAnythingIsMade(t *testing.T) {
+	t.Parallel()
+	cluster, name := acctest.Shared(t), acctest.Name(t)
+	path, _ := acctest.RawImage(t, 4096)
+	good := upload(name, path, "")
+	replace := func(old, updated string) string { return strings.Replace(good, old, updated, 1) }
+	for label, test := range map[string]struct{ config, wants string }{
+		"no file":            {replace(path, path+".missing"), `File not usable(?s:.*)does\s+not\s+exist`},
+		"no path":            {regexp.MustCompile(`file_path.*`).ReplaceAllString(good, ""), `Missing file`},
+		"url with upload":    {upload(name, path, `url = "https://example.com/x"`), `Argument without use`},
+		"download, no url":   {strings.Replace(replace(`"upload"`, `"download"`), "file_path", "#", 1), `Missing argument(?s:.*)needs\s+url`},
+		"display name":       {replace(name+".img", "with spaces"), `Invalid display name`},
+		"checksum":           {upload(name, path, `checksum = "abc"`), `SHA-512`},
+		"name":               {replace(fmt.Sprintf("%q", name), `"Not_A_Name"`), `Invalid name`},
+		"source type":        {replace(`"upload"`, `"magic"`), `source_type`},
+		"cdi without class":  {upload(name, path, `backend = "cdi"`), `cdi needs(?s:\s+)storage_class_name`},
+		"clone, no params":   {strings.Replace(replace(`"upload"`, `"clone"`), "file_path", "#", 1), `needs\s+security_parameters`},
+		"timeout":            {upload(name, path, `timeouts { create = "soon" }`), `Invalid duration`},
+		"reserved tag label": {upload(name, path, `labels = { "tag.harvesterhci.io/x" = "y" }`), `put it into tags`},
+	} {
+		t.Run(label, func(t *testing.T) {
+			t.Parallel()
+			resource.Test(t, resource.TestCase{
+				ProtoV6ProviderFactories: acctest.Factories,
+				CheckDestroy:             gone(cluster, name),
+				Steps:                    []resource.TestStep{{Config: test.config, PlanOnly: true, ExpectError: regexp.MustCompile(test.wants)}},
+			})
+		})
+	}
+}
+
+func TestAccImage_taken(t *testing.T) {
+	t.Parallel()
+	acctest.Shared(t)
+	name := acctest.Name(t)
+	path, _ := acctest.RawImage(t, 4096)
+	other := func(name, display string) string {
+		return fmt.Sprintf(`
+resource "harvester_image" "other" {
+  name         = %q
+  display_name = %q
+  source_type  = "upload"
+  file_path    = %q
+  depends_on   = [harvester_image.test]
+}
+`, name, display, path)
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: acctest.Factories,
+		Steps: []resource.TestStep{
+			{Config: upload(name, path, "") + other(name, name+"-other"), ExpectError: regexp.MustCompile(`(?s)Image already exists.*terraform import`)},
+			{Config: upload(name, path, "") + other(name+"-other", name+".img"), ExpectError: regexp.MustCompile(`(?s)Display name is taken`)},
+		},
+	})
+}
+
+// An image that vanished is planned anew; one that was left incomplete is finished in place.
+func TestAccImage_convergesAfterTrouble(t *testing.T) {
+	t.Parallel()
+	cluster, name := acctest.Shared(t), acctest.Name(t)
+	path, _ := acctest.RawImage(t, 1<<20)
+	makeUnfinished := func() {
+		deleteImage(t, cluster, name)
+		_, err := cluster.Images.Create(t.Context(), "default", &api.VirtualMachineImage{
+			ObjectMeta: acctest.Meta("default", name),
+			Spec:       api.VirtualMachineImageSpec{DisplayName: name + ".img", SourceType: api.SourceUpload},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		acctest.Eventually(t, "the image awaits data", func(ctx context.Context) bool {
+			image, err := cluster.Images.Get(ctx, "default", name)
+			return err == nil && imagestate.Of(image).AwaitsData
+		})
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: acctest.Factories,
+		Steps: []resource.TestStep{
+			{Config: upload(name, path, "")},
+			{PreConfig: func() { deleteImage(t, cluster, name) }, Config: upload(name, path, ""), ConfigPlanChecks: planned(plancheck.ResourceActionCreate)},
+			{
+				PreConfig: makeUnfinished, Config: upload(name, path, ""),
+				ConfigPlanChecks:  planned(plancheck.ResourceActionUpdate),
+				ConfigStateChecks: []statecheck.StateCheck{expect("state", knownvalue.StringExact("Active")), expect("size", knownvalue.Int64Exact(1<<20))},
+			},
+		},
+	})
+}
+
+func deleteImage(t *testing.T, cluster *acctest.Cluster, name string) {
+	t.Helper()
+	if err := cluster.Images.Delete(t.Context(), "default", name, ""); err != nil {
+		t.Fatal(err)
+	}
+	acctest.Eventually(t, "the image is gone", func(ctx context.Context) bool {
+		_, err := cluster.Images.Get(ctx, "default", name)
+		return apierrors.IsNotFound(err)
+	})
+}
+
+// Each fault ends in success or in a clear error, and the apply after it converges.
+func TestAccImage_faults(t *testing.T) {
+	t.Parallel()
+	cluster := acctest.Shared(t)
+	half, all := int64(1<<20), 40
+	wrong := strings.Repeat("0", 128)
+	for label, test := range map[string]struct {
+		fault acctest.Fault
+		more  string
+		wants string // empty for success
+	}{
+		"slow":                  {fault: acctest.Fault{UploadBytesPerSecond: 1 << 20}},
+		"cut in the middle":     {fault: acctest.Fault{CutAfterBytes: &half}, more: `timeouts { create = "8s" }`, wants: `(?s)Could not finish the image.*last seen`},
+		"413 from a proxy":      {fault: acctest.Fault{AnswerStatus: 413}, wants: `(?s)refused by a proxy.*413`},
+		"401":                   {fault: acctest.Fault{AnswerStatus: 401}, wants: `(?s)Not authorized.*401`},
+		"403":                   {fault: acctest.Fault{AnswerStatus: 403}, wants: `(?s)Not allowed.*403`},
+		"404":                   {fault: acctest.Fault{AnswerStatus: 404}, wants: `(?s)404`},
+		"504, then finished":    {fault: acctest.Fault{AnswerThenFinish: true}},
+		"import fails for good": {fault: acctest.Fault{FailImport: "no space left on device"}, more: "retry = 0", wants: `(?s)Image import failed.*no\s+space\s+left.*Free space`},
+		"checksum":              {more: fmt.Sprintf("checksum = %q", wrong), wants: `(?s)Image import failed.*checksum.*sha512sum`},
+		"held, and out of time": {fault: acctest.Fault{HoldProgress: &all}, more: `timeouts { create = "6s" }`, wants: `(?s)(Timed out|time\s+limit).*Uploading`},
+	} {
+		t.Run(label, func(t *testing.T) {
+			t.Parallel()
+			name := acctest.Name(t)
+			path, _ := acctest.RawImage(t, 2<<20)
+			cluster.SetFault(t, name, test.fault)
+			first := resource.TestStep{Config: upload(name, path, test.more)}
+			if test.wants != "" {
+				first.ExpectError = regexp.MustCompile(test.wants)
+			}
+			resource.Test(t, resource.TestCase{
+				ProtoV6ProviderFactories: acctest.Factories,
+				CheckDestroy:             gone(cluster, name),
+				Steps: []resource.TestStep{
+					first,
+					{
+						PreConfig:         func() { cluster.ClearFault(t, name) },
+						Config:            upload(name, path, ""),
+						ConfigStateChecks: []statecheck.StateCheck{expect("state", knownvalue.StringExact("Active"))},
+					},
+				},
+			})
+		})
+	}
+}
+
+// A kubeconfig of kube-apiserver serves everything but uploads, and those say so.
+func TestAccImage_kubeAPIServerKubeconfig(t *testing.T) {
+	t.Parallel()
+	cluster, name := acctest.Shared(t), acctest.Name(t)
+	path, _ := acctest.RawImage(t, 4096)
+	provider := fmt.Sprintf("provider \"harvester\" {\n  kubeconfig = \"%s/kube-apiserver.kubeconfig\"\n}\n", cluster.Dir)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: acctest.Factories,
+		CheckDestroy:             gone(cluster, name),
+		Steps: []resource.TestStep{
+			{Config: provider + upload(name, path, ""), ExpectError: regexp.MustCompile(`(?s)Harvester API not reachable.*Nothing was created.*:?6443`)},
+			{Config: upload(name, path, "")},
+			{Config: provider + upload(name, path, `description = "by kube-apiserver"`)},
+		},
+	})
+}

@@ -1,0 +1,148 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/provider"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+)
+
+func TestConnectionMergesBlockAndEnvironment(t *testing.T) {
+	t.Parallel()
+	full := map[string]string{EnvKubeconfig: "env-file", EnvKubecontext: "env-context", EnvHost: "env-host", EnvToken: "env-token"}
+	for name, test := range map[string]struct {
+		block model
+		env   map[string]string
+		want  kube.Connection
+	}{
+		"nothing":                     {},
+		"kubeconfig in the block":     {block: model{Kubeconfig: types.StringValue("file")}, env: full, want: kube.Connection{Kubeconfig: "file", Context: "env-context"}},
+		"context in the block":        {block: model{Kubecontext: types.StringValue("ctx")}, env: full, want: kube.Connection{Kubeconfig: "env-file", Context: "ctx"}},
+		"host in the block":           {block: model{Host: types.StringValue("host")}, env: full, want: kube.Connection{Host: "host", Token: "env-token"}},
+		"both in the block":           {block: model{Host: types.StringValue("host"), Kubeconfig: types.StringValue("file")}, want: kube.Connection{Host: "host", Kubeconfig: "file"}},
+		"kubeconfig of the env":       {env: map[string]string{EnvKubeconfig: "env-file"}, want: kube.Connection{Kubeconfig: "env-file"}},
+		"host of the env":             {env: map[string]string{EnvHost: "h", EnvToken: "t", EnvInsecure: "true"}, want: kube.Connection{Host: "h", Token: "t", Insecure: true}},
+		"block beats env":             {block: model{Insecure: types.BoolValue(false)}, env: map[string]string{EnvInsecure: "true"}},
+		"certificate and proxy, both": {env: map[string]string{EnvCACertificate: "ca", EnvProxyURL: "p"}, want: kube.Connection{CACertificate: "ca", ProxyURL: "p"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, diags := test.block.connection(func(key string) string { return test.env[key] })
+			if diags.HasError() || got != test.want {
+				t.Errorf("got %+v, want %+v (%v)", got, test.want, diags)
+			}
+		})
+	}
+}
+
+func TestEnvironmentIsValidated(t *testing.T) {
+	t.Parallel()
+	if _, diags := (model{}).insecure("perhaps"); !diags.HasError() {
+		t.Error("HARVESTER_INSECURE=perhaps is accepted")
+	}
+	env := func(value string) func(string) string { return func(string) string { return value } }
+	for value, want := range map[string]tfbase.PlanChecks{"": tfbase.ChecksError, "warn": tfbase.ChecksWarn, "off": tfbase.ChecksOff} {
+		if got, diags := (model{}).planChecks(env(value)); got != want || diags.HasError() {
+			t.Errorf("HARVESTER_PLAN_CHECKS=%q means %q (%v)", value, got, diags)
+		}
+	}
+	if _, diags := (model{}).planChecks(env("loud")); !diags.HasError() {
+		t.Error("HARVESTER_PLAN_CHECKS=loud is accepted")
+	}
+}
+
+// TestContract holds every schema to the house rules.
+func TestContract(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	p := New("test")()
+	var ps provider.SchemaResponse
+	p.Schema(ctx, provider.SchemaRequest{}, &ps)
+	if diags := ps.Schema.ValidateImplementation(ctx); diags.HasError() {
+		t.Errorf("provider: %v", diags)
+	}
+	for _, secret := range []string{kube.FieldKubeconfig, kube.FieldToken} {
+		if !ps.Schema.Attributes[secret].IsSensitive() {
+			t.Errorf("the provider's %s is not sensitive", secret)
+		}
+	}
+	for _, factory := range p.Resources(ctx) {
+		checkResource(ctx, t, factory())
+	}
+	for _, factory := range p.DataSources(ctx) {
+		checkDataSource(ctx, t, factory())
+	}
+}
+
+func checkResource(ctx context.Context, t *testing.T, r resource.Resource) {
+	t.Helper()
+	var name resource.MetadataResponse
+	r.Metadata(ctx, resource.MetadataRequest{ProviderTypeName: "harvester"}, &name)
+	var got resource.SchemaResponse
+	r.Schema(ctx, resource.SchemaRequest{}, &got)
+	if diags := got.Schema.ValidateImplementation(ctx); diags.HasError() {
+		t.Errorf("%s: %v", name.TypeName, diags)
+	}
+	if got.Schema.Version != tfbase.SchemaVersion {
+		t.Errorf("%s has schema version %d, but the official provider's states must be upgraded", name.TypeName, got.Schema.Version)
+	}
+	if _, ok := r.(resource.ResourceWithImportState); !ok {
+		t.Errorf("%s cannot be imported", name.TypeName)
+	}
+	if _, ok := r.(resource.ResourceWithUpgradeState); !ok {
+		t.Errorf("%s does not take over official states", name.TypeName)
+	}
+	if _, found := got.Schema.Blocks["timeouts"]; !found {
+		t.Errorf("%s has no timeouts block", name.TypeName)
+	}
+	described(t, name.TypeName, got.Schema.MarkdownDescription)
+	checkAttributes(t, name.TypeName, got.Schema.Attributes, got.Schema.Blocks)
+}
+
+func checkAttributes(t *testing.T, at string, attributes map[string]schema.Attribute, blocks map[string]schema.Block) {
+	t.Helper()
+	for name, attribute := range attributes {
+		described(t, at+"."+name, attribute.GetMarkdownDescription())
+	}
+	for name, block := range blocks {
+		described(t, at+"."+name, block.GetMarkdownDescription())
+		switch block := block.(type) {
+		case schema.ListNestedBlock:
+			checkAttributes(t, at+"."+name, block.NestedObject.Attributes, block.NestedObject.Blocks)
+		case schema.SingleNestedBlock:
+			checkAttributes(t, at+"."+name, block.Attributes, block.Blocks)
+		default:
+			t.Errorf("%s.%s: a block of kind %T, which state upgrades do not know", at, name, block)
+		}
+	}
+}
+
+func checkDataSource(ctx context.Context, t *testing.T, d datasource.DataSource) {
+	t.Helper()
+	var got datasource.SchemaResponse
+	d.Schema(ctx, datasource.SchemaRequest{}, &got)
+	if diags := got.Schema.ValidateImplementation(ctx); diags.HasError() {
+		t.Errorf("%T: %v", d, diags)
+	}
+	for name, attribute := range got.Schema.Attributes {
+		described(t, name, attribute.GetMarkdownDescription())
+	}
+}
+
+func described(t *testing.T, at, description string) {
+	t.Helper()
+	if description = strings.TrimSpace(description); description == "" || !strings.HasSuffix(description, ".") {
+		t.Errorf("%s: the description %q should be a sentence", at, description)
+	}
+}

@@ -1,0 +1,226 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package kubevirt
+
+import (
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/pace"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+// instanceIn is an instance in a phase.
+func instanceIn(phase kubevirtv1.VirtualMachineInstancePhase) *kubevirtv1.VirtualMachineInstance {
+	return &kubevirtv1.VirtualMachineInstance{
+		ObjectMeta: metav1.ObjectMeta{UID: "here"},
+		Status:     kubevirtv1.VirtualMachineInstanceStatus{Phase: phase},
+	}
+}
+
+// machineWith is a machine with a run strategy.
+func machineWith(strategy kubevirtv1.VirtualMachineRunStrategy, ranWith kubevirtv1.VirtualMachineRunStrategy, requests ...kubevirtv1.VirtualMachineStateChangeRequest) *kubevirtv1.VirtualMachine {
+	return &kubevirtv1.VirtualMachine{
+		Spec:   kubevirtv1.VirtualMachineSpec{RunStrategy: &strategy, Template: &kubevirtv1.VirtualMachineInstanceTemplateSpec{}},
+		Status: kubevirtv1.VirtualMachineStatus{RunStrategy: ranWith, StateChangeRequests: requests},
+	}
+}
+
+func stopOf(uid types.UID) kubevirtv1.VirtualMachineStateChangeRequest {
+	return kubevirtv1.VirtualMachineStateChangeRequest{Action: kubevirtv1.StopRequest, UID: &uid}
+}
+
+var startOf = kubevirtv1.VirtualMachineStateChangeRequest{Action: kubevirtv1.StartRequest}
+
+func TestNextAction(t *testing.T) {
+	const (
+		always  = kubevirtv1.RunStrategyAlways
+		halted  = kubevirtv1.RunStrategyHalted
+		manual  = kubevirtv1.RunStrategyManual
+		failure = kubevirtv1.RunStrategyRerunOnFailure
+		once    = kubevirtv1.RunStrategyOnce
+	)
+	deleted := instanceIn(kubevirtv1.Running)
+	deleted.DeletionTimestamp = ptr(metav1.Now())
+	for name, test := range map[string]struct {
+		machine  *kubevirtv1.VirtualMachine
+		instance *kubevirtv1.VirtualMachineInstance
+		want     action
+	}{
+		"always, none":                     {machineWith(always, ""), nil, startInstance},
+		"always, runs":                     {machineWith(always, always), instanceIn(kubevirtv1.Running), keep},
+		"always, ended":                    {machineWith(always, always), instanceIn(kubevirtv1.Succeeded), stopInstance},
+		"always, asked to stop":            {machineWith(always, always, stopOf("here")), instanceIn(kubevirtv1.Running), stopInstance},
+		"always, an earlier one to stop":   {machineWith(always, always, stopOf("gone")), instanceIn(kubevirtv1.Running), keep},
+		"always, being deleted":            {machineWith(always, always, stopOf("here")), deleted, keep},
+		"halted, none":                     {machineWith(halted, halted), nil, keep},
+		"halted, runs":                     {machineWith(halted, always), instanceIn(kubevirtv1.Running), stopInstance},
+		"manual, none":                     {machineWith(manual, ""), nil, keep},
+		"manual, asked to start":           {machineWith(manual, manual, startOf), nil, startInstance},
+		"manual, ended":                    {machineWith(manual, manual), instanceIn(kubevirtv1.Succeeded), keep},
+		"rerun on failure, new":            {machineWith(failure, ""), nil, startInstance},
+		"rerun on failure, was halted":     {machineWith(failure, halted), nil, startInstance},
+		"rerun on failure, was stopped":    {machineWith(failure, failure), nil, keep},
+		"rerun on failure, asked to start": {machineWith(failure, failure, startOf), nil, startInstance},
+		"rerun on failure, asked to stop":  {machineWith(failure, failure, stopOf("here")), instanceIn(kubevirtv1.Running), stopInstance},
+		"rerun on failure, failed":         {machineWith(failure, failure), instanceIn(kubevirtv1.Failed), stopInstance},
+		"once, none":                       {machineWith(once, ""), nil, startInstance},
+		"once, ended":                      {machineWith(once, once), instanceIn(kubevirtv1.Succeeded), keep},
+	} {
+		if got := nextAction(test.machine, test.instance); got != test.want {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
+	}
+}
+
+func TestRunningIsTheOldRunStrategy(t *testing.T) {
+	machine := &kubevirtv1.VirtualMachine{Spec: kubevirtv1.VirtualMachineSpec{Running: ptr(true)}}
+	if got := nextAction(machine, nil); got != startInstance {
+		t.Errorf("running: %v", got)
+	}
+	machine.Spec.Running = ptr(false)
+	if got := nextAction(machine, instanceIn(kubevirtv1.Running)); got != stopInstance {
+		t.Errorf("not running: %v", got)
+	}
+}
+
+func TestNextPhase(t *testing.T) {
+	fast := pace.Fast
+	for name, test := range map[string]struct {
+		phase   kubevirtv1.VirtualMachineInstancePhase
+		blocked *obstacle
+		next    kubevirtv1.VirtualMachineInstancePhase
+		after   time.Duration
+	}{
+		"new":                        {kubevirtv1.VmPhaseUnset, nil, kubevirtv1.Pending, 0},
+		"no claim":                   {kubevirtv1.Pending, &obstacle{early: true}, kubevirtv1.Pending, 0},
+		"unbound claim":              {kubevirtv1.Pending, &obstacle{}, kubevirtv1.Scheduling, 0},
+		"unbound claim, scheduling":  {kubevirtv1.Scheduling, &obstacle{}, kubevirtv1.Scheduling, 0},
+		"all there":                  {kubevirtv1.Scheduling, nil, kubevirtv1.Scheduled, fast.Schedule()},
+		"scheduled":                  {kubevirtv1.Scheduled, nil, kubevirtv1.Running, fast.Boot()},
+		"a claim gone while running": {kubevirtv1.Running, &obstacle{early: true}, kubevirtv1.Running, 0},
+	} {
+		if next, after := nextPhase(test.phase, test.blocked, fast); next != test.next || after != test.after {
+			t.Errorf("%s: %s after %v, want %s after %v", name, next, after, test.next, test.after)
+		}
+	}
+}
+
+func TestPrintableStatus(t *testing.T) {
+	const always = kubevirtv1.RunStrategyAlways
+	noClaim := instanceIn(kubevirtv1.Pending)
+	setConditions(noClaim, inTheWay("default", disks{missing: "disk"}))
+	pausedOne := instanceIn(kubevirtv1.Running)
+	setCondition(pausedOne, paused())
+	leaving := instanceIn(kubevirtv1.Running)
+	leaving.DeletionTimestamp = ptr(metav1.Now())
+	terminating := machineWith(always, always)
+	terminating.DeletionTimestamp = ptr(metav1.Now())
+	for want, test := range map[kubevirtv1.VirtualMachinePrintableStatus]struct {
+		machine  *kubevirtv1.VirtualMachine
+		instance *kubevirtv1.VirtualMachineInstance
+		found    disks
+	}{
+		kubevirtv1.VirtualMachineStatusRunning:                 {machineWith(always, always), instanceIn(kubevirtv1.Running), disks{}},
+		kubevirtv1.VirtualMachineStatusPaused:                  {machineWith(always, always), pausedOne, disks{}},
+		kubevirtv1.VirtualMachineStatusStarting:                {machineWith(always, always), instanceIn(kubevirtv1.Scheduling), disks{}},
+		kubevirtv1.VirtualMachineStatusWaitingForVolumeBinding: {machineWith(always, always), instanceIn(kubevirtv1.Scheduling), disks{unbound: true}},
+		kubevirtv1.VirtualMachineStatusProvisioning:            {machineWith(always, always), instanceIn(kubevirtv1.Pending), disks{importing: true, unbound: true}},
+		kubevirtv1.VirtualMachineStatusPvcNotFound:             {machineWith(always, always), noClaim, disks{missing: "disk"}},
+		kubevirtv1.VirtualMachineStatusDataVolumeError:         {machineWith(always, always), instanceIn(kubevirtv1.Pending), disks{missingData: "disk"}},
+		kubevirtv1.VirtualMachineStatusStopping:                {machineWith(always, always), leaving, disks{}},
+		kubevirtv1.VirtualMachineStatusStopped:                 {machineWith(kubevirtv1.RunStrategyHalted, ""), nil, disks{unbound: true}},
+		kubevirtv1.VirtualMachineStatusTerminating:             {terminating, leaving, disks{}},
+	} {
+		if got := printableStatus(test.machine, test.instance, test.found); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+func TestRequestDone(t *testing.T) {
+	type requests = []kubevirtv1.VirtualMachineStateChangeRequest
+	for name, test := range map[string]struct {
+		requests requests
+		instance *kubevirtv1.VirtualMachineInstance
+		want     bool
+	}{
+		"none":                       {nil, nil, false},
+		"to stop, still there":       {requests{stopOf("here")}, instanceIn(kubevirtv1.Running), false},
+		"to stop, gone":              {requests{stopOf("here")}, nil, true},
+		"to stop, a new one is here": {requests{stopOf("gone")}, instanceIn(kubevirtv1.Running), true},
+		"to start, none yet":         {requests{startOf}, nil, false},
+		"to start, ended":            {requests{startOf}, instanceIn(kubevirtv1.Failed), false},
+		"to start, there":            {requests{startOf}, instanceIn(kubevirtv1.Pending), true},
+	} {
+		if got := requestDone(test.requests, test.instance); got != test.want {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
+	}
+}
+
+func TestInterfaces(t *testing.T) {
+	instance := instanceIn(kubevirtv1.Running)
+	instance.Spec.Networks = []kubevirtv1.Network{{Name: "default", NetworkSource: *kubevirtv1.DefaultPodNetwork().NetworkSource.DeepCopy()}, {Name: "vlan"}}
+	instance.Spec.Domain.Devices.Interfaces = []kubevirtv1.Interface{{Name: "default", MacAddress: "AA:BB:CC:00:11:22"}, {Name: "vlan"}}
+
+	booted, settled := interfaces(instance, false), interfaces(instance, true)
+	if booted[0].IP == "" || booted[0].MAC != "aa:bb:cc:00:11:22" || booted[0].InfoSource != "domain" {
+		t.Errorf("pod network at boot: %+v", booted[0])
+	}
+	if booted[1].IP != "" || booted[1].MAC == "" {
+		t.Errorf("other network at boot: %+v", booted[1])
+	}
+	if settled[0].IP != booted[0].IP || settled[1].MAC != booted[1].MAC {
+		t.Error("addresses do not stay the same")
+	}
+	if settled[1].IP == "" || settled[1].InterfaceName != "enp2s0" || settled[1].InfoSource != "domain, guest-agent" {
+		t.Errorf("other network with agent: %+v", settled[1])
+	}
+}
+
+func TestTemplateHashIgnoresWhatAnInstanceTakesOver(t *testing.T) {
+	machine := func(change func(*kubevirtv1.VirtualMachineInstanceSpec)) string {
+		m := machineWith(kubevirtv1.RunStrategyAlways, "")
+		m.Spec.Template.Spec.Domain.CPU = &kubevirtv1.CPU{Cores: 1}
+		m.Spec.Template.Spec.Domain.Devices.Interfaces = []kubevirtv1.Interface{{Name: "default"}}
+		change(&m.Spec.Template.Spec)
+		return templateHash(m)
+	}
+	before := machine(func(*kubevirtv1.VirtualMachineInstanceSpec) {})
+	for name, change := range map[string]func(*kubevirtv1.VirtualMachineInstanceSpec){
+		"node selector": func(s *kubevirtv1.VirtualMachineInstanceSpec) { s.NodeSelector = map[string]string{"a": "b"} },
+		"sockets":       func(s *kubevirtv1.VirtualMachineInstanceSpec) { s.Domain.CPU.Sockets = 4 },
+		"mac address":   func(s *kubevirtv1.VirtualMachineInstanceSpec) { s.Domain.Devices.Interfaces[0].MacAddress = "x" },
+	} {
+		if machine(change) != before {
+			t.Errorf("%s asks for a restart", name)
+		}
+	}
+	if machine(func(s *kubevirtv1.VirtualMachineInstanceSpec) { s.Domain.CPU.Cores = 2 }) == before {
+		t.Error("cores do not ask for a restart")
+	}
+}
+
+func TestChooseNode(t *testing.T) {
+	node := func(name string, ready corev1.ConditionStatus, cordoned bool) corev1.Node {
+		return corev1.Node{
+			ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: corev1.NodeSpec{Unschedulable: cordoned},
+			Status: corev1.NodeStatus{Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: ready}}},
+		}
+	}
+	nodes := []corev1.Node{node("down", corev1.ConditionFalse, false), node("cordoned", corev1.ConditionTrue, true), node("good", corev1.ConditionTrue, false)}
+	if got := chooseNode(nodes, instanceIn(kubevirtv1.Scheduling)); got != "good" {
+		t.Errorf("chose %q", got)
+	}
+	if got := chooseNode(nodes[:2], instanceIn(kubevirtv1.Scheduling)); got != "" {
+		t.Errorf("chose %q", got)
+	}
+}

@@ -1,0 +1,234 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Package kubevirt simulates KubeVirt: virtual machines get instances, instances get a node, run and get addresses, and
+// all of it can be started, stopped and paused, with KubeVirt's states and messages. No guest runs anywhere.
+//
+// It follows KubeVirt v1.7.0. Migration and hot-plugging are not simulated.
+package kubevirt
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/record"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	cdiv1beta1 "kubevirt.io/containerized-data-importer-api/pkg/apis/core/v1beta1"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/manager"
+	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/pace"
+)
+
+var scheme = manager.Scheme(corev1.AddToScheme, kubevirtv1.AddToScheme, cdiv1beta1.AddToScheme)
+
+// Options is what a KubeVirt needs.
+type Options struct {
+	// Config reaches the Kubernetes API.
+	Config *rest.Config
+	// Log is where KubeVirt logs. Without it, it does not.
+	Log *slog.Logger
+	// Pace says how fast it works.
+	Pace pace.Pace
+}
+
+// KubeVirt simulates the virtual machines of a cluster.
+type KubeVirt struct {
+	config *rest.Config
+	api    client.Client
+	events record.EventRecorder
+	log    *slog.Logger
+	pace   pace.Pace
+}
+
+// New returns a KubeVirt that does nothing until it is run.
+func New(options Options) (*KubeVirt, error) {
+	api, err := manager.Client(options.Config, scheme)
+	if err != nil {
+		return nil, fmt.Errorf("client: %w", err)
+	}
+	return &KubeVirt{config: options.Config, api: api, log: manager.Log(options.Log), pace: options.Pace}, nil
+}
+
+// Run works until ctx ends.
+func (k *KubeVirt) Run(ctx context.Context) error {
+	run, err := manager.New(k.config, scheme, k.log)
+	if err != nil {
+		return err
+	}
+	k.events = run.GetEventRecorderFor("virtualmachine-controller")
+	err = builder.ControllerManagedBy(run).Named("machines").
+		For(&kubevirtv1.VirtualMachine{}).
+		Owns(&kubevirtv1.VirtualMachineInstance{}).
+		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(k.machinesUsing)).
+		Complete(manager.Reconciler(k.reconcileMachine))
+	if err != nil {
+		return fmt.Errorf("controller of machines: %w", err)
+	}
+	err = builder.ControllerManagedBy(run).Named("instances").
+		For(&kubevirtv1.VirtualMachineInstance{}).
+		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(k.instancesUsing)).
+		Complete(manager.Reconciler(k.reconcileInstance))
+	if err != nil {
+		return fmt.Errorf("controller of instances: %w", err)
+	}
+	return run.Start(ctx)
+}
+
+// machinesUsing are the machines with a claim.
+func (k *KubeVirt) machinesUsing(ctx context.Context, claim client.Object) (requests []reconcile.Request) {
+	var machines kubevirtv1.VirtualMachineList
+	if err := k.api.List(ctx, &machines, client.InNamespace(claim.GetNamespace())); err != nil {
+		k.log.Error("list machines", "error", err)
+	}
+	for _, machine := range machines.Items {
+		if machine.Spec.Template != nil && slices.Contains(claimNames(machine.Spec.Template.Spec.Volumes), claim.GetName()) {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&machine)})
+		}
+	}
+	return requests
+}
+
+// instancesUsing are the instances with a claim.
+func (k *KubeVirt) instancesUsing(ctx context.Context, claim client.Object) (requests []reconcile.Request) {
+	var instances kubevirtv1.VirtualMachineInstanceList
+	if err := k.api.List(ctx, &instances, client.InNamespace(claim.GetNamespace())); err != nil {
+		k.log.Error("list instances", "error", err)
+	}
+	for _, instance := range instances.Items {
+		if slices.Contains(claimNames(instance.Spec.Volumes), claim.GetName()) {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&instance)})
+		}
+	}
+	return requests
+}
+
+// instance gets the instance of a machine, nil if it has none.
+func (k *KubeVirt) instance(ctx context.Context, key types.NamespacedName) (*kubevirtv1.VirtualMachineInstance, error) {
+	instance := &kubevirtv1.VirtualMachineInstance{}
+	if err := k.api.Get(ctx, key, instance); err != nil {
+		return nil, client.IgnoreNotFound(err)
+	}
+	return instance, nil
+}
+
+// claimName is the claim behind a volume, empty if there is none.
+func claimName(volume kubevirtv1.Volume) string {
+	switch {
+	case volume.PersistentVolumeClaim != nil:
+		return volume.PersistentVolumeClaim.ClaimName
+	case volume.DataVolume != nil:
+		return volume.DataVolume.Name
+	}
+	return ""
+}
+
+func claimNames(volumes []kubevirtv1.Volume) (names []string) {
+	for _, volume := range volumes {
+		if name := claimName(volume); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// disks is what is known of the claims and secrets behind some volumes.
+type disks struct {
+	claims map[string]*corev1.PersistentVolumeClaim
+	// missing is the first claim that does not exist, missingData the first data volume, missingSecret the first secret.
+	missing, missingData, missingSecret string
+	// failed says that a data volume has failed, unbound that a claim is not bound, importing that a data volume is not done.
+	failed, unbound, importing bool
+}
+
+// look finds out about the claims and secrets behind some volumes.
+func (k *KubeVirt) look(ctx context.Context, namespace string, volumes []kubevirtv1.Volume) (disks, error) {
+	found := disks{claims: map[string]*corev1.PersistentVolumeClaim{}}
+	for _, volume := range volumes {
+		if err := k.lookAt(ctx, namespace, volume, &found); err != nil {
+			return disks{}, err
+		}
+	}
+	return found, nil
+}
+
+func (k *KubeVirt) lookAt(ctx context.Context, namespace string, volume kubevirtv1.Volume, found *disks) error {
+	for _, secret := range secretNames(volume) {
+		err := k.api.Get(ctx, types.NamespacedName{Namespace: namespace, Name: secret}, &corev1.Secret{})
+		if client.IgnoreNotFound(err) != nil {
+			return err
+		}
+		if err != nil && found.missingSecret == "" {
+			found.missingSecret = secret
+		}
+	}
+	if volume.DataVolume != nil {
+		if err := k.lookAtData(ctx, namespace, volume.DataVolume.Name, found); err != nil {
+			return err
+		}
+	}
+	name := claimName(volume)
+	if name == "" {
+		return nil
+	}
+	claim := &corev1.PersistentVolumeClaim{}
+	err := k.api.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, claim)
+	if client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	switch {
+	case err == nil:
+		found.claims[name] = claim
+		found.unbound = found.unbound || claim.Status.Phase != corev1.ClaimBound
+	case found.missing == "" && volume.DataVolume == nil:
+		found.missing = name
+	}
+	return nil
+}
+
+func (k *KubeVirt) lookAtData(ctx context.Context, namespace, name string, found *disks) error {
+	data := &cdiv1beta1.DataVolume{}
+	err := k.api.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, data)
+	switch {
+	case client.IgnoreNotFound(err) != nil:
+		return err
+	case err != nil && found.missingData == "":
+		found.missingData = name
+	case err == nil:
+		found.failed = found.failed || data.Status.Phase == cdiv1beta1.Failed
+		found.importing = found.importing || data.Status.Phase != cdiv1beta1.Succeeded
+	}
+	return nil
+}
+
+// secretNames are the secrets that a cloud-init volume refers to.
+func secretNames(volume kubevirtv1.Volume) (names []string) {
+	add := func(refs ...*corev1.LocalObjectReference) {
+		for _, ref := range refs {
+			if ref != nil {
+				names = append(names, ref.Name)
+			}
+		}
+	}
+	if source := volume.CloudInitNoCloud; source != nil {
+		add(source.UserDataSecretRef, source.NetworkDataSecretRef)
+	}
+	if source := volume.CloudInitConfigDrive; source != nil {
+		add(source.UserDataSecretRef, source.NetworkDataSecretRef)
+	}
+	return names
+}
+
+// owned says whether an instance is that of a machine.
+func owned(instance *kubevirtv1.VirtualMachineInstance, machine *kubevirtv1.VirtualMachine) bool {
+	return metav1.IsControlledBy(instance, machine)
+}

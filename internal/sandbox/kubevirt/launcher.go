@@ -1,0 +1,95 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package kubevirt
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+const launcherImage = "virt-launcher:simulated"
+
+// launch makes the launcher pod of an instance. It runs nothing, but it uses the claims, which protects them and which
+// Harvester looks for.
+func (k *KubeVirt) launch(ctx context.Context, instance *kubevirtv1.VirtualMachineInstance, node string) (*corev1.Pod, error) {
+	pods, err := k.pods(ctx, instance)
+	if err != nil {
+		return nil, err
+	}
+	for i := range pods {
+		return &pods[i], nil
+	}
+	pod := launcherPod(instance, node)
+	if err := k.api.Create(ctx, pod); err != nil {
+		return nil, err
+	}
+	now := metav1.Now()
+	pod.Status = corev1.PodStatus{
+		Phase: corev1.PodRunning, StartTime: &now, PodIP: address(instance, podAddress),
+		Conditions: []corev1.PodCondition{
+			{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: now},
+			{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: now},
+		},
+		ContainerStatuses: []corev1.ContainerStatus{{
+			Name: "compute", Ready: true, Image: launcherImage,
+			State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: now}},
+		}},
+	}
+	return pod, k.api.Status().Update(ctx, pod)
+}
+
+func launcherPod(instance *kubevirtv1.VirtualMachineInstance, node string) *corev1.Pod {
+	immediately := int64(0)
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			GenerateName: "virt-launcher-" + instance.Name + "-",
+			Namespace:    instance.Namespace,
+			Labels: map[string]string{
+				kubevirtv1.AppLabel:       "virt-launcher",
+				kubevirtv1.CreatedByLabel: string(instance.UID),
+				"vm.kubevirt.io/name":     instance.Name,
+			},
+			Annotations:     map[string]string{kubevirtv1.DomainAnnotation: instance.Name},
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(instance, kubevirtv1.VirtualMachineInstanceGroupVersionKind)},
+		},
+		Spec: corev1.PodSpec{
+			NodeName:                      node,
+			RestartPolicy:                 corev1.RestartPolicyNever,
+			TerminationGracePeriodSeconds: &immediately, // nobody is there to say that it has ended
+			Containers:                    []corev1.Container{{Name: "compute", Image: launcherImage}},
+		},
+	}
+	for _, volume := range instance.Spec.Volumes {
+		if name := claimName(volume); name != "" {
+			pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: volume.Name, VolumeSource: corev1.VolumeSource{
+				PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: name},
+			}})
+		}
+	}
+	return pod
+}
+
+// pods are the launcher pods of an instance.
+func (k *KubeVirt) pods(ctx context.Context, instance *kubevirtv1.VirtualMachineInstance) ([]corev1.Pod, error) {
+	var pods corev1.PodList
+	err := k.api.List(ctx, &pods, client.InNamespace(instance.Namespace), client.MatchingLabels{kubevirtv1.CreatedByLabel: string(instance.UID)})
+	return pods.Items, err
+}
+
+func (k *KubeVirt) removePods(ctx context.Context, instance *kubevirtv1.VirtualMachineInstance) error {
+	pods, err := k.pods(ctx, instance)
+	if err != nil {
+		return err
+	}
+	for i := range pods {
+		if err := k.api.Delete(ctx, &pods[i], client.GracePeriodSeconds(0)); client.IgnoreNotFound(err) != nil {
+			return err
+		}
+	}
+	return nil
+}

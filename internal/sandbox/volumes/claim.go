@@ -1,0 +1,214 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package volumes
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	lhv1beta2 "github.com/longhorn/longhorn-manager/k8s/pkg/apis/longhorn/v1beta2"
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+)
+
+// lookAgain is how often a claim that waits for something is looked at.
+const lookAgain = time.Second
+
+// Annotations that the real controllers put on claims.
+const (
+	bindCompleted     = "pv.kubernetes.io/bind-completed"
+	boundByController = "pv.kubernetes.io/bound-by-controller"
+	provisionedBy     = "pv.kubernetes.io/provisioned-by"
+	provisioner       = "volume.kubernetes.io/storage-provisioner"
+	betaProvisioner   = "volume.beta.kubernetes.io/storage-provisioner"
+)
+
+// blocker is why a claim is not bound yet.
+type blocker struct{ kind, reason, message string }
+
+// reconcileClaim brings a claim one step further on its way to a volume of the asked size.
+func (v *Volumes) reconcileClaim(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	claim := &corev1.PersistentVolumeClaim{}
+	if err := v.api.Get(ctx, request.NamespacedName, claim); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if claim.DeletionTimestamp != nil || claim.Spec.StorageClassName == nil || *claim.Spec.StorageClassName == "" {
+		return reconcile.Result{}, nil
+	}
+	class := &storagev1.StorageClass{}
+	err := v.api.Get(ctx, types.NamespacedName{Name: *claim.Spec.StorageClassName}, class)
+	switch {
+	case apierrors.IsNotFound(err) && claim.Spec.VolumeName == "":
+		return v.wait(claim, &blocker{corev1.EventTypeWarning, "ProvisioningFailed", err.Error()})
+	case err != nil:
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	case class.Provisioner != driver:
+		return reconcile.Result{}, nil
+	case claim.Status.Phase == corev1.ClaimBound:
+		return v.resize(ctx, claim, class)
+	}
+	return v.bind(ctx, claim, class)
+}
+
+// wait tells why a claim waits, and has it looked at again.
+func (v *Volumes) wait(claim *corev1.PersistentVolumeClaim, why *blocker) (reconcile.Result, error) {
+	if v.events != nil {
+		v.events.Event(claim, why.kind, why.reason, why.message)
+	}
+	return reconcile.Result{RequeueAfter: lookAgain}, nil
+}
+
+// bind gives a claim a new volume, unless something keeps it from that.
+func (v *Volumes) bind(ctx context.Context, claim *corev1.PersistentVolumeClaim, class *storagev1.StorageClass) (reconcile.Result, error) {
+	user, err := v.user(ctx, claim)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	image, err := v.backingImage(ctx, class)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if why := blocked(class, user != nil, image); why != nil {
+		return v.wait(claim, why)
+	}
+	// Harvester reads from these who provisions a claim.
+	if err := v.annotate(ctx, claim, map[string]string{provisioner: class.Provisioner, betaProvisioner: class.Provisioner}); err != nil {
+		return reconcile.Result{}, err
+	}
+	record, err := v.record(ctx, claim, class)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if left := v.pace.Provision() - time.Since(record.CreationTimestamp.Time); left > 0 {
+		return reconcile.Result{RequeueAfter: left}, nil
+	}
+	return reconcile.Result{}, v.complete(ctx, claim, class, record)
+}
+
+// blocked decides whether a claim has to wait. image is the backing image that the class names, if it names one.
+func blocked(class *storagev1.StorageClass, used bool, image *imageState) *blocker {
+	if class.VolumeBindingMode != nil && *class.VolumeBindingMode == storagev1.VolumeBindingWaitForFirstConsumer && !used {
+		return &blocker{corev1.EventTypeNormal, "WaitForFirstConsumer", "waiting for first consumer to be created before binding"}
+	}
+	if image == nil || image.state == lhv1beta2.BackingImageStateReady {
+		return nil
+	}
+	return &blocker{corev1.EventTypeWarning, "ProvisioningFailed", fmt.Sprintf(
+		"failed to provision volume with StorageClass %q: rpc error: code = Unavailable desc = backing image %s is not ready, its state is %q",
+		class.Name, image.name, image.state)}
+}
+
+// imageState is how far the backing image of a class is.
+type imageState struct {
+	name  string
+	state lhv1beta2.BackingImageState
+}
+
+// backingImage looks at the backing image of a class. It returns nil if the class has none.
+func (v *Volumes) backingImage(ctx context.Context, class *storagev1.StorageClass) (*imageState, error) {
+	name := class.Parameters[lhv1beta2.BackingImageParameterName]
+	if name == "" {
+		return nil, nil
+	}
+	image := &lhv1beta2.BackingImage{}
+	err := v.api.Get(ctx, types.NamespacedName{Namespace: longhornNamespace, Name: name}, image)
+	if apierrors.IsNotFound(err) {
+		return &imageState{name, "not found"}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &imageState{name, fileState(image)}, nil
+}
+
+// fileState is the best state of the files of a backing image.
+func fileState(image *lhv1beta2.BackingImage) (state lhv1beta2.BackingImageState) {
+	if image.DeletionTimestamp != nil {
+		return "being deleted"
+	}
+	for _, disk := range image.Status.DiskFileStatusMap {
+		if state = disk.State; state == lhv1beta2.BackingImageStateReady {
+			break
+		}
+	}
+	return state
+}
+
+// user returns a virtual machine instance that uses a claim, if there is one.
+func (v *Volumes) user(ctx context.Context, claim *corev1.PersistentVolumeClaim) (*kubevirtv1.VirtualMachineInstance, error) {
+	var instances kubevirtv1.VirtualMachineInstanceList
+	if err := v.api.List(ctx, &instances, client.InNamespace(claim.Namespace)); err != nil {
+		return nil, err
+	}
+	for i := range instances.Items {
+		if slices.Contains(claimNames(&instances.Items[i]), claim.Name) {
+			return &instances.Items[i], nil
+		}
+	}
+	return nil, nil
+}
+
+func (v *Volumes) annotate(ctx context.Context, claim *corev1.PersistentVolumeClaim, wanted map[string]string) error {
+	before := maps.Clone(claim.Annotations)
+	if claim.Annotations == nil {
+		claim.Annotations = map[string]string{}
+	}
+	maps.Copy(claim.Annotations, wanted)
+	if maps.Equal(before, claim.Annotations) {
+		return nil
+	}
+	return v.api.Update(ctx, claim)
+}
+
+// complete makes a claim and its volume know each other.
+func (v *Volumes) complete(ctx context.Context, claim *corev1.PersistentVolumeClaim, class *storagev1.StorageClass, record *lhv1beta2.Volume) error {
+	volume := persistentVolume(claim, class, record)
+	if err := v.api.Create(ctx, volume); err != nil && !apierrors.IsAlreadyExists(err) {
+		return err
+	}
+	claim.Spec.VolumeName = volume.Name
+	if err := v.annotate(ctx, claim, map[string]string{bindCompleted: "yes", boundByController: "yes"}); err != nil {
+		return err
+	}
+	claim.Status.Phase = corev1.ClaimBound
+	claim.Status.AccessModes = claim.Spec.AccessModes
+	claim.Status.Capacity = corev1.ResourceList{corev1.ResourceStorage: *resource.NewQuantity(record.Spec.Size, resource.BinarySI)}
+	return v.api.Status().Update(ctx, claim)
+}
+
+// resize grows the volume of a bound claim that asks for more, in two steps as the resizer does.
+func (v *Volumes) resize(ctx context.Context, claim *corev1.PersistentVolumeClaim, class *storagev1.StorageClass) (reconcile.Result, error) {
+	asked, has := claim.Spec.Resources.Requests[corev1.ResourceStorage], claim.Status.Capacity[corev1.ResourceStorage]
+	if asked.Cmp(has) <= 0 || class.AllowVolumeExpansion == nil || !*class.AllowVolumeExpansion {
+		return reconcile.Result{}, nil
+	}
+	resizing := slices.IndexFunc(claim.Status.Conditions, func(c corev1.PersistentVolumeClaimCondition) bool {
+		return c.Type == corev1.PersistentVolumeClaimResizing
+	})
+	if resizing < 0 {
+		claim.Status.Conditions = append(claim.Status.Conditions, corev1.PersistentVolumeClaimCondition{
+			Type: corev1.PersistentVolumeClaimResizing, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now(),
+		})
+		return reconcile.Result{RequeueAfter: v.pace.Provision()}, v.api.Status().Update(ctx, claim)
+	}
+	if left := v.pace.Provision() - time.Since(claim.Status.Conditions[resizing].LastTransitionTime.Time); left > 0 {
+		return reconcile.Result{RequeueAfter: left}, nil
+	}
+	if err := v.grow(ctx, claim.Spec.VolumeName, asked); err != nil {
+		return reconcile.Result{}, err
+	}
+	claim.Status.Conditions = slices.Delete(claim.Status.Conditions, resizing, resizing+1)
+	claim.Status.Capacity = corev1.ResourceList{corev1.ResourceStorage: asked}
+	return reconcile.Result{}, v.api.Status().Update(ctx, claim)
+}

@@ -121,6 +121,7 @@ func inUseDiagnostic(state *model, u user, owner string) diag.Diagnostic {
 	}
 	return diag.NewErrorDiagnostic("Image in use", fmt.Sprintf(
 		"The %s cannot be deleted, because it is used by %s. It was not deleted.\n\n"+
-			"Remove what uses it first, then apply again. A volume that stayed behind when its virtual machine was deleted must be deleted too.",
+			"Remove what uses it first, then apply again. A volume that stays behind when its virtual machine "+
+			"is deleted (a disk without auto_delete = true) must be deleted too.",
 		state.title(), what))
 }

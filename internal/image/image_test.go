@@ -85,8 +85,8 @@ func TestUserOf(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`admission webhook "validator.harvesterhci.io" denied the request: Cannot delete image default/up1.img: being used by volume default/vol1`: "volume default/vol1",
-		"Cannot delete image default/x: being used by VMTemplateVersion default/t-1":                                                              "VMTemplateVersion default/t-1",
-		"Cannot delete image default/x: being used by VMBackups default/b":                                                                        "VMBackups default/b",
+		"Cannot delete image default/x: being used by VMTemplateVersion default/t-1":                                                               "VMTemplateVersion default/t-1",
+		"Cannot delete image default/x: being used by VMBackups default/b":                                                                         "VMBackups default/b",
 		"something else": "",
 	} {
 		got := ""

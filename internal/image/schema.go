@@ -78,7 +78,7 @@ func sourceAttributes() map[string]schema.Attribute {
 		},
 		"file_path": schema.StringAttribute{
 			Optional: true,
-			MarkdownDescription: "With `upload`: the local file (raw, ISO or qcow2). It is needed only when data is to be sent: not for changes of an image " +
+			MarkdownDescription: "With `upload`: the local file: raw, ISO or qcow2 (complete in itself: no backing file, not compressed as a whole). It is needed only when data is to be sent: not for changes of an image " +
 				"that is ready. A length that is not a multiple of 512 bytes is made up with zeros, as Longhorn demands. " +
 				"A change replaces the image; adding the path to an imported image does not.",
 			PlanModifiers: []planmodifier.String{replaceIfBothSet()},

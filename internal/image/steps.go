@@ -60,6 +60,9 @@ func (m *model) file(left string) (*transfer.File, diag.Diagnostics) {
 			strings.TrimSpace(fmt.Sprintf("The %s is to be uploaded, but file_path does not say from where. %s", m.title(), left)))}
 	}
 	file, err := transfer.Inspect(m.FilePath.ValueString())
+	if err == nil {
+		_, _, err = file.Preflight()
+	}
 	if err != nil {
 		return nil, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(at, "File not usable",
 			fmt.Sprintf("The %s cannot be uploaded: %s. The path is looked up on the machine that runs Terraform, in its working directory. %s", m.title(), err, left))}

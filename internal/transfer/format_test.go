@@ -1,0 +1,96 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package transfer_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/lima-vm/go-qcow2reader/image/qcow2"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
+)
+
+// at places a signature.
+func at(offset int, signature string) []byte {
+	return append(bytes.Repeat([]byte{'x'}, offset), signature+strings.Repeat("x", 600)...)
+}
+
+// header builds the header of a good qcow2 image of 3 GiB, changed by change.
+func header(change func(*qcow2.HeaderFieldsV2, *qcow2.HeaderFieldsV3)) []byte {
+	v2 := qcow2.HeaderFieldsV2{Magic: qcow2.MagicType([]byte("QFI\xfb")), Version: 3, ClusterBits: 16, Size: 3 << 30}
+	v3 := qcow2.HeaderFieldsV3{HeaderLength: 104}
+	if change != nil {
+		change(&v2, &v3)
+	}
+	var buffer bytes.Buffer
+	_ = binary.Write(&buffer, binary.BigEndian, v2)
+	if v2.Version == 3 {
+		_ = binary.Write(&buffer, binary.BigEndian, v3)
+	}
+	return buffer.Bytes()
+}
+
+func TestPreflight(t *testing.T) {
+	t.Parallel()
+	type (
+		v2 = *qcow2.HeaderFieldsV2
+		v3 = *qcow2.HeaderFieldsV3
+	)
+	for name, test := range map[string]struct {
+		content []byte
+		format  transfer.Format
+		size    int64
+		refused string
+	}{
+		"raw":              {content: at(0, "\xeb\x63\x90"), format: transfer.Raw, size: 603},
+		"one byte":         {content: []byte{0}, format: transfer.Raw, size: 1},
+		"ISO":              {content: at(0x8001, "CD001"), format: transfer.ISO, size: 0x8001 + 605},
+		"qcow2, version 3": {content: header(nil), format: transfer.QCOW2, size: 3 << 30},
+		"qcow2, version 2": {content: header(func(h v2, _ v3) { h.Version = 2 }), format: transfer.QCOW2, size: 3 << 30},
+		"qcow (1)":         {content: header(func(h v2, _ v3) { h.Version = 1 }), format: transfer.QCOW2, refused: "version 1"},
+		"backing file":     {content: header(func(h v2, _ v3) { h.BackingFileOffset = 200 }), format: transfer.QCOW2, refused: "backing file"},
+		"encrypted":        {content: header(func(h v2, _ v3) { h.CryptMethod = 2 }), format: transfer.QCOW2, refused: "encrypted"},
+		"external data":    {content: header(func(_ v2, h v3) { h.IncompatibleFeatures = 1 << 2 }), format: transfer.QCOW2, refused: "another file"},
+		"corrupt":          {content: header(func(_ v2, h v3) { h.IncompatibleFeatures = 1 << 1 }), format: transfer.QCOW2, refused: "corrupt"},
+		"no disk":          {content: header(func(h v2, _ v3) { h.Size = 0 }), format: transfer.QCOW2, refused: "0 bytes"},
+		"cut header":       {content: header(nil)[:50], format: transfer.QCOW2, refused: "ends within"},
+		"cut v3 header":    {content: header(nil)[:80], format: transfer.QCOW2, refused: "ends within"},
+		"VMDK":             {content: at(0, "KDMV"), format: transfer.VMDK, refused: "qemu-img convert"},
+		"VMDK descriptor":  {content: at(0, "# Disk DescriptorFile"), format: transfer.VMDK, refused: "qemu-img convert"},
+		"VHD":              {content: at(0, "conectix"), format: transfer.VHD, refused: "qemu-img convert"},
+		"VHDX":             {content: at(0, "vhdxfile"), format: transfer.VHDX, refused: "qemu-img convert"},
+		"VDI":              {content: at(64, "\x7f\x10\xda\xbe"), format: transfer.VDI, refused: "qemu-img convert"},
+		"OVA":              {content: at(257, "ustar"), format: transfer.OVA, refused: "unpack"},
+		"gzip":             {content: at(0, "\x1f\x8b\x08"), format: transfer.Gzip, refused: "decompress"},
+		"xz":               {content: at(0, "\xfd7zXZ\x00"), format: transfer.XZ, refused: "decompress"},
+		"zstd":             {content: at(0, "\x28\xb5\x2f\xfd"), format: transfer.Zstd, refused: "decompress"},
+		"bzip2":            {content: at(0, "BZh9"), format: transfer.Bzip2, refused: "decompress"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "file")
+			if err := os.WriteFile(path, test.content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			file, err := transfer.Inspect(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			format, size, err := file.Preflight()
+			if format != test.format || size != test.size {
+				t.Errorf("got %s of %d bytes, want %s of %d", format, size, test.format, test.size)
+			}
+			var wrong *transfer.FileError
+			if (test.refused != "") != errors.As(err, &wrong) || wrong != nil && !strings.Contains(wrong.Reason, test.refused) {
+				t.Errorf("got %v, want %q", err, test.refused)
+			}
+		})
+	}
+}

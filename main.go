@@ -2,15 +2,20 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Command terraform-provider-harvester is the Terraform provider for Harvester.
+// With the argument "watch" it shows the images that a cluster is importing.
 package main
 
 import (
 	"context"
 	"flag"
 	"log"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 
+	"github.com/harvester-community/terraform-provider-harvester/internal/progress"
 	"github.com/harvester-community/terraform-provider-harvester/internal/provider"
 )
 
@@ -18,6 +23,16 @@ import (
 var version = "dev"
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "watch" {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		code := progress.Command(ctx, os.Args[2:], os.Getenv, os.Stdout, os.Stderr)
+		stop()
+		os.Exit(code)
+	}
+	serve()
+}
+
+func serve() {
 	debug := flag.Bool("debug", false, "run as a server that a debugger can be attached to")
 	flag.Parse()
 

@@ -53,7 +53,7 @@ func (c *Cluster) Send(t *testing.T, name string, size int) error {
 	if err != nil {
 		return err
 	}
-	upload := &transfer.Upload{URL: c.Client.ImageURL("default", name), Part: "chunk", File: file, Pad: true}
+	upload := &transfer.Upload{URL: c.Client.ImageURL("default", name), Part: "chunk", Content: file.Unscanned(true)}
 	return upload.Send(t.Context(), c.Client.Transfers())
 }
 

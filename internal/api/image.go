@@ -102,3 +102,36 @@ func (i *VirtualMachineImage) Condition(conditionType string) Condition {
 	}
 	return Condition{}
 }
+
+// BackingImages is Longhorn's resource behind an image of the backend backingimage.
+var BackingImages = schema.GroupVersionResource{Group: "longhorn.io", Version: "v1beta2", Resource: "backingimages"}
+
+// NamespaceLonghorn is where Longhorn's objects are.
+const NamespaceLonghorn = "longhorn-system"
+
+// BackingImage is what this provider reads of Longhorn's object. Reading it takes
+// rights that are not part of Harvester's own roles.
+type BackingImage struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Status BackingImageStatus `json:"status,omitempty"`
+}
+
+// BackingImageStatus has the SHA-512 of the stored bytes, in lower-case
+// hexadecimal; empty until it is computed.
+type BackingImageStatus struct {
+	Checksum string `json:"checksum,omitempty"`
+}
+
+// BackingImageName is the name of the Longhorn object behind an image (Harvester
+// 1.4 and newer: pkg/util/image.go).
+func BackingImageName(image *VirtualMachineImage) string { return "vmi-" + string(image.UID) }
+
+// AnnotationOrigin marks an image with the fingerprint of what it was made from, so
+// that an apply that was killed is recognized by the next one.
+const AnnotationOrigin = "terraform-provider-harvester/origin"
+
+// AnnotationSize says how many bytes an upload will have, so that others can
+// tell how far it is: Harvester reports a percentage only.
+const AnnotationSize = "terraform-provider-harvester/size"

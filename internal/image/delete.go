@@ -59,20 +59,9 @@ func (r *Resource) requestDeletion(ctx context.Context, state *model, image *api
 		if !leaving {
 			return diag.Diagnostics{inUseDiagnostic(state, user, owner)}
 		}
-		if !pause(ctx, 500*time.Millisecond) {
+		if pause(ctx, 500*time.Millisecond); ctx.Err() != nil {
 			return diag.Diagnostics{diagnose.API("delete", state.title(), "It was not deleted: it is still used by "+user.String()+".", ctx.Err())}
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }
 

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
@@ -32,25 +34,28 @@ type failure struct{ image imagestate.Image }
 
 func (f *failure) Error() string { return f.image.Message }
 
+// reported is an error that has its diagnostics already.
+type reported struct{ diags diag.Diagnostics }
+
+func (r *reported) Error() string { return r.diags[0].Summary() }
+
 // filler brings one image to Active: it sends the data if the server wants any,
 // and follows the server's status.
 type filler struct {
 	session *tfbase.Session
+	images  kube.Resource[api.VirtualMachineImage]
 	target  wait.Target
-	file    *transfer.File // nil if there is nothing to send
 	backend string
-}
-
-func newFiller(session *tfbase.Session, image *api.VirtualMachineImage, file *transfer.File) *filler {
-	return &filler{
-		session: session, file: file, backend: image.Spec.Backend,
-		target: wait.Target{Resource: api.Images, Namespace: image.Namespace, Name: image.Name, UID: image.UID},
-	}
+	// content provides what is to be sent; nil if the data comes from elsewhere.
+	content func(context.Context) (*transfer.Content, error)
+	stall   time.Duration
+	// sent is called once when all data has left.
+	sent func()
 }
 
 // fill returns the image as last seen, nil if never, and an error unless it is Active.
 func (f *filler) fill(ctx context.Context) (*api.VirtualMachineImage, error) {
-	if f.file == nil {
+	if f.content == nil {
 		return f.until(ctx, followed)
 	}
 	for try := 1; ; try++ {
@@ -58,52 +63,100 @@ func (f *filler) fill(ctx context.Context) (*api.VirtualMachineImage, error) {
 		if err != nil || imagestate.Of(image).Ready() {
 			return image, err
 		}
-		broken := f.send(ctx)
+		content, err := f.content(ctx)
+		if err != nil {
+			return image, err
+		}
+		broken := f.send(ctx, *content)
 		if broken == nil {
+			f.sent()
 			return f.until(ctx, verified(image.Status.Failed))
 		}
 		tflog.Warn(ctx, "The upload broke", map[string]any{"image": f.title(), "try": try, "cause": broken.Error()})
 		if try == sends || !worthRetrying(ctx, broken) {
 			return f.afterBroken(ctx, image, broken)
 		}
-		f.pause(ctx, try)
+		pause(ctx, time.Second<<try)
 	}
 }
 
-// send transfers the file once.
-func (f *filler) send(ctx context.Context) error {
+// send transfers the data once.
+func (f *filler) send(ctx context.Context, content transfer.Content) error {
 	upload := &transfer.Upload{
 		URL:  f.session.Client.ImageURL(f.target.Namespace, f.target.Name),
-		Part: part(f.backend), File: *f.file, Pad: f.backend != api.BackendCDI,
+		Part: f.part(ctx), Content: content,
 	}
-	tflog.Info(ctx, "Uploading the image", map[string]any{"image": f.title(), "file": f.file.Path, "bytes": upload.Size()})
-	return upload.Send(ctx, f.session.Client.Transfers())
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go f.supervise(ctx, stop, upload)
+	err := upload.Send(ctx, f.session.Client.Transfers())
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errArrived):
+		return nil
+	case cause != nil:
+		return cause
+	}
+	return err
 }
 
-// part is the form part the backend looks for: Longhorn's name, or CDI's since Harvester 1.7.1.
-func part(backend string) string {
-	if backend == api.BackendCDI {
-		return "file"
+// errArrived ends a request whose answer is not needed any more.
+var errArrived = errors.New("the image is ready")
+
+// supervise logs the progress of an upload and ends it when it stalls. Once all has
+// left, only the image counts: its state can say more than a proxy that lost the answer.
+func (f *filler) supervise(ctx context.Context, stop context.CancelCauseFunc, upload *transfer.Upload) {
+	meter := newMeter(upload.Content.Size, f.stall)
+	for ctx.Err() == nil {
+		pause(ctx, time.Second)
+		line, stalled := meter.read(upload.Sent(), time.Now())
+		if line != "" {
+			tflog.Info(ctx, "Uploading: "+line, map[string]any{"image": f.title()})
+		}
+		switch {
+		case upload.Sent() >= upload.Content.Size:
+			if _, err := f.watch(ctx, followed, 0); err == nil {
+				stop(errArrived)
+			} else {
+				stop(err)
+			}
+			return
+		case stalled:
+			stop(&wait.TimeoutError{Last: "uploading, " + meter.percent(), Stalled: f.stall})
+			return
+		}
 	}
-	return "chunk"
 }
 
-// worthRetrying: what the client or the request is to blame for stays broken.
+// part is the form part that the backend looks for. CDI's name is understood
+// since Harvester 1.7.1; before, the header is cut off whatever it says.
+func (f *filler) part(ctx context.Context) string {
+	if f.backend != api.BackendCDI || f.session.ServerOlderThan(ctx, 1, 7, 1) {
+		return "chunk"
+	}
+	return "file"
+}
+
+// worthRetrying: what the client or the request is to blame for stays broken,
+// and a server that has given up does not change its mind.
 func worthRetrying(ctx context.Context, err error) bool {
 	var status *transfer.StatusError
 	if errors.As(err, &status) {
 		return status.Transient()
 	}
-	return ctx.Err() == nil && !errors.As(err, new(*transfer.FileError))
+	return ctx.Err() == nil && !errors.As(err, new(*transfer.FileError)) && !errors.As(err, new(*failure)) && !errors.Is(err, errGone)
 }
 
 // afterBroken looks at the image a last time: it knows the cause better than
-// the broken connection does, and the data may have arrived after all.
+// the broken connection does, and the data may have arrived after all. What a file
+// that changed has left behind is removed, for it would be taken for the whole.
 func (f *filler) afterBroken(ctx context.Context, image *api.VirtualMachineImage, broken error) (*api.VirtualMachineImage, error) {
+	if errors.As(broken, new(*transfer.FileError)) {
+		return image, f.discard(ctx, broken)
+	}
 	if ctx.Err() != nil {
 		return image, broken
 	}
-	latest, err := kube.For[api.VirtualMachineImage](f.session.Client, api.Images, api.KindImage).Get(ctx, f.target.Namespace, f.target.Name)
+	latest, err := f.images.Get(ctx, f.target.Namespace, f.target.Name)
 	if err != nil || latest.UID != f.target.UID {
 		return image, broken
 	}
@@ -111,20 +164,21 @@ func (f *filler) afterBroken(ctx context.Context, image *api.VirtualMachineImage
 	switch {
 	case state.Ready():
 		return latest, nil
-	case state.Message != "":
+	case state.Message != "" && !errors.As(broken, new(*failure)):
 		return latest, fmt.Errorf("%w (Harvester says: %s)", broken, state.Message)
 	}
 	return latest, broken
 }
 
-// pause waits a little longer after each broken try.
-func (f *filler) pause(ctx context.Context, try int) {
-	timer := time.NewTimer(time.Second << try)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
+// discard deletes the image, also when the run was interrupted.
+func (f *filler) discard(ctx context.Context, broken error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	err := f.images.Delete(ctx, f.target.Namespace, f.target.Name, f.target.UID)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("%w (and the incomplete image could not be deleted: %w)", broken, err)
 	}
+	return broken
 }
 
 // goal decides when to stop waiting.
@@ -164,8 +218,12 @@ func verified(failedBefore int64) goal {
 	}
 }
 
-// until watches the image until the goal is reached.
+// until watches the image until the goal is reached or nothing moves.
 func (f *filler) until(ctx context.Context, reached goal) (*api.VirtualMachineImage, error) {
+	return f.watch(ctx, reached, f.stall)
+}
+
+func (f *filler) watch(ctx context.Context, reached goal, stall time.Duration) (*api.VirtualMachineImage, error) {
 	object, err := f.session.Hub.Until(ctx, f.target, func(object *unstructured.Unstructured) (wait.Progress, error) {
 		if object == nil {
 			return wait.Progress{}, errGone
@@ -177,7 +235,7 @@ func (f *filler) until(ctx context.Context, reached goal) (*api.VirtualMachineIm
 		state := imagestate.Of(image)
 		done, err := reached(state)
 		return wait.Progress{Done: done, Message: seen(state)}, err
-	}, wait.Options{OnChange: func(message string) {
+	}, wait.Options{Stall: stall, OnChange: func(message string) {
 		tflog.Info(ctx, "The image is "+message, map[string]any{"image": f.title()})
 	}})
 	if object == nil {
@@ -198,3 +256,13 @@ func seen(image imagestate.Image) string {
 }
 
 func (f *filler) title() string { return tfbase.ID(f.target.Namespace, f.target.Name) }
+
+// pause sleeps unless the context ends first.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

@@ -35,6 +35,8 @@ type model struct {
 	Checksum           types.String `tfsdk:"checksum"`
 	StorageClassName   types.String `tfsdk:"storage_class_name"`
 	Retry              types.Int64  `tfsdk:"retry"`
+	Decompress         types.String `tfsdk:"decompress"`
+	StallTimeout       types.String `tfsdk:"stall_timeout"`
 
 	State                  types.String `tfsdk:"state"`
 	Message                types.String `tfsdk:"message"`
@@ -43,6 +45,7 @@ type model struct {
 	VirtualSize            types.Int64  `tfsdk:"virtual_size"`
 	StorageClassParameters types.Map    `tfsdk:"storage_class_parameters"`
 	VolumeStorageClassName types.String `tfsdk:"volume_storage_class_name"`
+	FileSHA512             types.String `tfsdk:"file_sha512"`
 
 	Timeouts *tfbase.Timeouts `tfsdk:"timeouts"`
 }
@@ -137,8 +140,9 @@ func (m *model) readSpec(object *api.VirtualMachineImage, imported bool) {
 			keyOperation: p.CryptoOperation, keySourceName: p.SourceImageName, keySourceNamespace: p.SourceImageNamespace,
 		})
 	}
-	// A checksum the user does not state is the server's business.
-	if imported || !m.Checksum.IsNull() {
+	// A checksum the user does not state is the server's business, and that of an
+	// upload is the one the user states of the file, which may have been unpacked or padded since.
+	if imported || !m.Checksum.IsNull() && spec.SourceType != api.SourceUpload {
 		m.Checksum = tfbase.Keep(m.Checksum, spec.Checksum)
 	}
 	m.StorageClassName = types.StringValue(object.Annotations[api.AnnotationStorageClassName])

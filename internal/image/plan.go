@@ -37,26 +37,35 @@ func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReques
 	}
 	var state model
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	if resp.Diagnostics.HasError() || state.State.ValueString() == string(imagestate.Active) {
+	if resp.Diagnostics.HasError() {
 		return
 	}
-	if final(ctx, &state, req.Private) {
+	r.planContent(ctx, &plan, &state, req, resp)
+	r.planFinish(ctx, &plan, &state, req, resp)
+	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
+}
+
+// planFinish plans to bring an image that is not ready to Active.
+func (r *Resource) planFinish(ctx context.Context, plan, state *model, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if state.State.ValueString() == string(imagestate.Active) {
+		return
+	}
+	if final(ctx, state, req.Private) {
 		// Only a new object can become ready. The unknown state makes the
 		// replacement visible, with its reason.
 		plan.State = types.StringUnknown()
 		resp.RequiresReplace = append(resp.RequiresReplace, path.Root("state"))
-	} else {
-		plan.expectActive()
-		r.promise(&plan)
+		return
 	}
-	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
+	plan.expectActive()
+	r.promise(plan)
 }
 
 // planCreate checks a creation, or the second half of a replacement.
 func (r *Resource) planCreate(ctx context.Context, plan *model) diag.Diagnostics {
 	diags := plan.checkDisplayName()
-	if plan.SourceType.ValueString() == api.SourceUpload && !plan.FilePath.IsUnknown() {
-		_, wrong := plan.file("")
+	if plan.uploads() && !plan.FilePath.IsUnknown() && !plan.Decompress.IsUnknown() {
+		_, wrong := plan.inspect("")
 		diags.Append(wrong...)
 	}
 	if use, needed := plan.sourceUse(); needed {

@@ -19,7 +19,6 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
-	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
 )
 
 // Type is the name of the resource.
@@ -29,6 +28,8 @@ const Type = "harvester_image"
 type Resource struct {
 	session *tfbase.Session
 	images  kube.Resource[api.VirtualMachineImage]
+
+	backingImages kube.Resource[api.BackingImage]
 }
 
 var (
@@ -54,6 +55,7 @@ func (r *Resource) Configure(_ context.Context, req resource.ConfigureRequest, r
 	if session != nil {
 		r.session = session
 		r.images = kube.For[api.VirtualMachineImage](session.Client, api.Images, api.KindImage)
+		r.backingImages = kube.For[api.BackingImage](session.Client, api.BackingImages, "BackingImage")
 	}
 }
 
@@ -79,18 +81,29 @@ func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp 
 	defer cancel()
 	defer r.session.Fulfil(plan.id())
 
-	file, diags := r.ready(ctx, &plan)
+	content, diags := r.ready(ctx, &plan)
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	image, diags := r.create(ctx, &plan)
+	release, diags := r.slot(ctx, &plan)
+	defer release()
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	image, diags := r.create(ctx, &plan, content)
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	resp.Diagnostics.Append(save(ctx, &plan, image, &resp.State)...)
-	image, diags = r.fill(ctx, image, file, &plan, leftTainted)
+	if content != nil {
+		resp.Diagnostics.Append(remember(ctx, resp.Private, *content)...)
+	}
+	filler := r.filler(image, &plan, release)
+	filler.provide(content)
+	image, diags = filler.run(ctx, image, &plan, leftTainted)
 	resp.Diagnostics.Append(diags...)
 	resp.Diagnostics.Append(save(ctx, &plan, image, &resp.State)...)
 }
@@ -169,16 +182,4 @@ func (r *Resource) configured() diag.Diagnostics {
 func save(ctx context.Context, m *model, image *api.VirtualMachineImage, state *tfsdk.State) diag.Diagnostics {
 	m.fromAPI(image)
 	return state.Set(ctx, m)
-}
-
-// fill runs the filler. It always returns an image: the one last seen.
-func (r *Resource) fill(ctx context.Context, image *api.VirtualMachineImage, file *transfer.File, plan *model, left string) (*api.VirtualMachineImage, diag.Diagnostics) {
-	latest, err := newFiller(r.session, image, file).fill(ctx)
-	if latest == nil {
-		latest = image
-	}
-	if err != nil {
-		return latest, diag.Diagnostics{unfinished(plan, latest, left, err)}
-	}
-	return latest, nil
 }

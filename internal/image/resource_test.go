@@ -4,12 +4,15 @@
 package image_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha512"
 	"encoding/hex"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -119,7 +122,7 @@ func TestAccImage_upload(t *testing.T) {
 			{
 				ResourceName: address, ImportState: true, ImportStateVerify: true,
 				// The path is not the cluster's to know; the foreign label is adopted by an import.
-				ImportStateVerifyIgnore: []string{"file_path", "labels.%", "labels.other"},
+				ImportStateVerifyIgnore: []string{"file_path", "file_sha512", "checksum", "labels.%", "labels.other"},
 			},
 			{ // a new display name needs a new image
 				Config:           strings.Replace(upload(name, path, ""), ".img\"", "-2.img\"", 1),
@@ -318,6 +321,122 @@ resource "harvester_image" "other" {
 	})
 }
 
+// What counts is the content of the file.
+func TestAccImage_content(t *testing.T) {
+	t.Parallel()
+	cluster, name := acctest.Shared(t), acctest.Name(t)
+	path, content := acctest.RawImage(t, 1<<20+1)
+	copied := path + ".copy"
+	write := func(path string, content []byte) func() {
+		return func() {
+			if err := os.WriteFile(path, content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	edited := bytes.Clone(content)
+	edited[0]++
+	padded := sha512.Sum512(append(bytes.Clone(content), make([]byte, 511)...))
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: acctest.Factories,
+		CheckDestroy:             gone(cluster, name),
+		Steps: []resource.TestStep{
+			{
+				Config:            upload(name, path, ""),
+				ConfigStateChecks: []statecheck.StateCheck{expect("file_sha512", knownvalue.StringExact(hex.EncodeToString(padded[:])))},
+			},
+			{PreConfig: write(copied, content), Config: upload(name, copied, ""), ConfigPlanChecks: planned(plancheck.ResourceActionUpdate)},
+			{PreConfig: write(copied, content), Config: upload(name, copied, ""), PlanOnly: true}, // only the time changed
+			{
+				PreConfig: write(copied, edited), Config: upload(name, copied, ""),
+				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+					plancheck.ExpectResourceAction(address, plancheck.ResourceActionReplace),
+					plancheck.ExpectUnknownValue(address, tfjsonpath.New("file_sha512")),
+				}},
+			},
+			{ // the file is not needed for anything but sending it
+				PreConfig: func() {
+					if err := os.Remove(copied); err != nil {
+						t.Fatal(err)
+					}
+				},
+				Config: upload(name, copied, `description = "no file"`), ConfigPlanChecks: planned(plancheck.ResourceActionUpdate),
+			},
+		},
+	})
+}
+
+func TestAccImage_compressed(t *testing.T) {
+	t.Parallel()
+	acctest.Shared(t)
+	name := acctest.Name(t)
+	path, content := acctest.RawImage(t, 1<<20)
+	var packed bytes.Buffer
+	writer := gzip.NewWriter(&packed)
+	_, _ = writer.Write(content)
+	_ = writer.Close()
+	if err := os.WriteFile(path+".gz", packed.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha512.Sum512(content)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: acctest.Factories,
+		Steps: []resource.TestStep{
+			{Config: upload(name, path+".gz", fmt.Sprintf("checksum = %q", hex.EncodeToString(sum[:]))), ConfigStateChecks: []statecheck.StateCheck{
+				expect("size", knownvalue.Int64Exact(1<<20)), expect("file_sha512", knownvalue.StringExact(hex.EncodeToString(sum[:]))),
+			}},
+			{ // the same content without its packing
+				Config: upload(name, path, fmt.Sprintf("checksum = %q", hex.EncodeToString(sum[:]))), ConfigPlanChecks: planned(plancheck.ResourceActionUpdate),
+			},
+		},
+	})
+}
+
+// An apply that was killed leaves an image that no state knows. The next one with the same intent takes it over.
+func TestAccImage_takesOverItsOwn(t *testing.T) {
+	t.Parallel()
+	cluster, name := acctest.Shared(t), acctest.Name(t)
+	path, _ := acctest.RawImage(t, 1<<20)
+	var uid string
+	forget := `removed {
+  from = harvester_image.test
+  lifecycle { destroy = false }
+}`
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: acctest.Factories,
+		CheckDestroy:             gone(cluster, name),
+		Steps: []resource.TestStep{
+			{Config: upload(name, path, ""), Check: func(*terraform.State) error {
+				image, err := cluster.Images.Get(t.Context(), "default", name)
+				uid = string(image.UID)
+				return err
+			}},
+			{Config: forget},
+			{ // what can change in place is changed
+				Config: upload(name, path, `description = "later"
+  retry = 7`), ConfigPlanChecks: planned(plancheck.ResourceActionCreate),
+				Check: func(*terraform.State) error {
+					image, err := cluster.Images.Get(t.Context(), "default", name)
+					if err == nil && string(image.UID) != uid {
+						err = fmt.Errorf("the image was made anew")
+					}
+					return err
+				},
+			},
+			{Config: forget},
+			{ // other content is another image
+				PreConfig: func() {
+					if err := os.WriteFile(path, make([]byte, 4096), 0o600); err != nil {
+						t.Fatal(err)
+					}
+				},
+				Config: upload(name, path, ""), ExpectError: regexp.MustCompile(`Image already exists`),
+			},
+			{PreConfig: func() { deleteImage(t, cluster, name) }, Config: upload(name, path, "")},
+		},
+	})
+}
+
 // An image that vanished is planned anew; one that was left incomplete is finished in place.
 func TestAccImage_convergesAfterTrouble(t *testing.T) {
 	t.Parallel()
@@ -381,7 +500,7 @@ func TestAccImage_faults(t *testing.T) {
 		"404":                   {fault: acctest.Fault{AnswerStatus: 404}, wants: `(?s)404`},
 		"504, then finished":    {fault: acctest.Fault{AnswerThenFinish: true}},
 		"import fails for good": {fault: acctest.Fault{FailImport: "no space left on device"}, more: "retry = 0", wants: `(?s)Image import failed.*no\s+space\s+left.*Free space`},
-		"checksum":              {more: fmt.Sprintf("checksum = %q", wrong), wants: `(?s)Image import failed.*checksum.*sha512sum`},
+		"checksum":              {more: fmt.Sprintf("checksum = %q", wrong), wants: `(?s)Checksum does not match.*SHA-512.*Nothing was created`},
 		"held, and out of time": {fault: acctest.Fault{HoldProgress: &all}, more: `timeouts { create = "6s" }`, wants: `(?s)(Timed out|time\s+limit).*Uploading`},
 	} {
 		t.Run(label, func(t *testing.T) {

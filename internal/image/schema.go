@@ -78,11 +78,23 @@ func sourceAttributes() map[string]schema.Attribute {
 		},
 		"file_path": schema.StringAttribute{
 			Optional: true,
-			MarkdownDescription: "With `upload`: the local file: raw, ISO or qcow2 (complete in itself: no backing file, not compressed as a whole). It is needed only when data is to be sent: not for changes of an image " +
-				"that is ready. A length that is not a multiple of 512 bytes is made up with zeros, as Longhorn demands. " +
-				"A change replaces the image; adding the path to an imported image does not.",
-			PlanModifiers: []planmodifier.String{replaceIfBothSet()},
-			Validators:    []validator.String{stringvalidator.LengthAtLeast(1)},
+			MarkdownDescription: "With `upload`: the local file: raw, ISO or qcow2 (complete in itself: no backing file), or one of these packed with " +
+				"gzip, xz, zstd or bzip2. It is needed only when data is to be sent: not for changes of an image that is ready. " +
+				"What counts is the content: other content replaces the image, the same content under another path does not. " +
+				"A length that is not a multiple of 512 bytes is made up with zeros, as Longhorn demands.",
+			Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
+		},
+		"decompress": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "With `upload`: `auto` (the default) unpacks gzip, xz, zstd and bzip2 on the fly, without a temporary file; " +
+				"`none` sends the file as it is.",
+			Validators: []validator.String{stringvalidator.OneOf(decompressAuto, decompressNone)},
+		},
+		"stall_timeout": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "How long nothing may move (no byte sent, no progress reported by Harvester) before the apply gives up. " +
+				"Default: `5m`. The limit for the whole is `timeouts`.",
+			Validators: []validator.String{tfbase.Duration()},
 		},
 		"url": schema.StringAttribute{
 			Optional: true,
@@ -113,6 +125,7 @@ func sourceAttributes() map[string]schema.Attribute {
 		"checksum": schema.StringAttribute{
 			Optional: true,
 			MarkdownDescription: "SHA-512 of the data, in 128 lower-case hexadecimal digits. Harvester verifies it (backend `backingimage` only). " +
+				"With `upload` it is compared with the file before anything is sent, and Harvester verifies what it stored in any case. " +
 				"A change replaces the image; removing it does not.",
 			PlanModifiers: []planmodifier.String{replaceUnlessRemoved()},
 			Validators: []validator.String{stringvalidator.RegexMatches(regexp.MustCompile(`^[0-9a-f]{128}$`),
@@ -160,17 +173,8 @@ func computedAttributes() map[string]schema.Attribute {
 			PlanModifiers:       []planmodifier.Map{mapplanmodifier.UseStateForUnknown()},
 		},
 		"volume_storage_class_name": text("The storage class that volumes made from this image use."),
+		"file_sha512":               text("With `upload`: SHA-512 of the bytes that were sent, after unpacking and padding."),
 	}
-}
-
-// replaceIfBothSet: adding the path to an image that exists (an imported one)
-// says where the data lies, removing it says that it lies nowhere any more;
-// neither changes the image.
-func replaceIfBothSet() planmodifier.String {
-	const description = "A change of the value replaces the image; adding or removing it does not."
-	return stringplanmodifier.RequiresReplaceIf(func(_ context.Context, req planmodifier.StringRequest, resp *stringplanmodifier.RequiresReplaceIfFuncResponse) {
-		resp.RequiresReplace = !req.StateValue.IsNull() && !req.PlanValue.IsNull()
-	}, description, description)
 }
 
 // replaceUnlessRemoved: an image without a checksum to compare with is still the same image.

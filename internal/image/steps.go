@@ -8,16 +8,17 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
 	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
+	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
 // What a failure leaves behind, said in its diagnostic.
@@ -28,68 +29,42 @@ const (
 )
 
 // ready checks everything that can be checked before the first write, and
-// returns the file to send, nil if there is none.
-func (r *Resource) ready(ctx context.Context, plan *model) (*transfer.File, diag.Diagnostics) {
+// returns what is to be sent, nil if nothing is.
+func (r *Resource) ready(ctx context.Context, plan *model) (*transfer.Content, diag.Diagnostics) {
+	plan.FileSHA512 = types.StringNull()
 	if use, needed := plan.sourceUse(); needed {
 		_, diags := plancheck.Apply(ctx, r.session, use)
 		return nil, diags
 	}
-	return r.readyToSend(ctx, plan, leftNothing)
-}
-
-// readyToSend inspects the file and the way to the upload API.
-func (r *Resource) readyToSend(ctx context.Context, plan *model, left string) (*transfer.File, diag.Diagnostics) {
-	if plan.SourceType.ValueString() != api.SourceUpload {
+	if !plan.uploads() {
 		return nil, nil
 	}
-	file, diags := plan.file(left)
-	if diags.HasError() {
-		return nil, diags
+	content, diags := r.readyToSend(ctx, plan, leftNothing)
+	if content != nil {
+		plan.FileSHA512 = types.StringValue(content.SHA512)
 	}
+	return content, diags
+}
+
+// readyToSend checks the way to the upload API and reads the file.
+func (r *Resource) readyToSend(ctx context.Context, plan *model, left string) (*transfer.Content, diag.Diagnostics) {
 	if err := r.session.Client.ProbeHarvesterAPI(ctx); err != nil {
 		return nil, diag.Diagnostics{diagnose.API("upload", plan.title(), left, err)}
 	}
-	return file, nil
+	return plan.content(ctx, left)
 }
 
-// file inspects file_path.
-func (m *model) file(left string) (*transfer.File, diag.Diagnostics) {
-	at := path.Root("file_path")
-	if m.FilePath.IsNull() {
-		return nil, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(at, "Missing file",
-			strings.TrimSpace(fmt.Sprintf("The %s is to be uploaded, but file_path does not say from where. %s", m.title(), left)))}
+// slot waits for a place among the parallel uploads. It is taken before the
+// object is made, because Harvester waits only a minute for the first byte.
+func (r *Resource) slot(ctx context.Context, plan *model) (release func(), diags diag.Diagnostics) {
+	if !plan.uploads() {
+		return func() {}, nil
 	}
-	file, err := transfer.Inspect(m.FilePath.ValueString())
-	if err == nil {
-		_, _, err = file.Preflight()
-	}
+	release, err := r.session.UploadSlot(ctx)
 	if err != nil {
-		return nil, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(at, "File not usable",
-			fmt.Sprintf("The %s cannot be uploaded: %s. The path is looked up on the machine that runs Terraform, in its working directory. %s", m.title(), err, left))}
+		return func() {}, diag.Diagnostics{diagnose.API("upload", plan.title(), "It was waiting for other uploads to end. "+leftNothing, err)}
 	}
-	return &file, nil
-}
-
-// create makes the object.
-func (r *Resource) create(ctx context.Context, plan *model) (*api.VirtualMachineImage, diag.Diagnostics) {
-	wanted, diags := plan.toAPI(ctx)
-	if diags.HasError() {
-		return nil, diags
-	}
-	image, err := r.images.Create(ctx, wanted.Namespace, wanted)
-	switch {
-	case err == nil:
-		return image, nil
-	case apierrors.IsAlreadyExists(err):
-		return nil, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("name"), "Image already exists", fmt.Sprintf(
-			"There is an image %q in the cluster already, made outside of this Terraform state. Nothing was created or changed.\n\n"+
-				"To manage that image here, import it:\n  terraform import harvester_image.<name> %s\nOtherwise choose another name.", plan.id(), plan.id()))}
-	case apierrors.IsConflict(err):
-		return nil, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("display_name"), "Display name is taken", fmt.Sprintf(
-			"Another image in the namespace %q has the display name %q; Harvester wants them unique. %s\n\n"+
-				"Choose another display_name, or use or import that image.", plan.Namespace.ValueString(), plan.DisplayName.ValueString(), leftNothing))}
-	}
-	return nil, diag.Diagnostics{diagnose.API("create", plan.title(), leftNothing, err)}
+	return release, nil
 }
 
 // change applies what can change in place and returns the image as it is now.
@@ -111,13 +86,69 @@ func (r *Resource) change(ctx context.Context, plan, state *model) (*api.Virtual
 	return image, nil
 }
 
-// finish brings an image that was found incomplete to Active.
+// finish brings an image that was found incomplete to Active. The file is read
+// only if the server wants the data.
 func (r *Resource) finish(ctx context.Context, image *api.VirtualMachineImage, plan *model) (*api.VirtualMachineImage, diag.Diagnostics) {
-	file, diags := r.readyToSend(ctx, plan, leftAsIs)
+	release, diags := r.slot(ctx, plan)
+	defer release()
 	if diags.HasError() {
 		return image, diags
 	}
-	return r.fill(ctx, image, file, plan, leftAsIs)
+	filler := r.filler(image, plan, release)
+	if plan.uploads() {
+		filler.content = func(ctx context.Context) (*transfer.Content, error) {
+			content, diags := r.readyToSend(ctx, plan, leftAsIs)
+			if diags.HasError() {
+				return nil, &reported{diags}
+			}
+			plan.FileSHA512 = types.StringValue(content.SHA512)
+			return content, nil
+		}
+	}
+	return filler.run(ctx, image, plan, leftAsIs)
+}
+
+// filler returns the filler of an image whose data comes from elsewhere.
+func (r *Resource) filler(image *api.VirtualMachineImage, plan *model, release func()) *filler {
+	return &filler{
+		session: r.session, images: r.images, backend: image.Spec.Backend, stall: plan.stall(), sent: release,
+		target: wait.Target{Resource: api.Images, Namespace: image.Namespace, Name: image.Name, UID: image.UID},
+	}
+}
+
+// provide lets the filler send the content, if there is any.
+func (f *filler) provide(content *transfer.Content) {
+	if content != nil {
+		f.content = func(context.Context) (*transfer.Content, error) { return content, nil }
+	}
+}
+
+// run fills the image and describes a failure. It always returns an image: the one last seen.
+func (f *filler) run(ctx context.Context, image *api.VirtualMachineImage, plan *model, left string) (*api.VirtualMachineImage, diag.Diagnostics) {
+	latest, err := f.fill(ctx)
+	if latest == nil {
+		latest = image
+	}
+	var known *reported
+	switch {
+	case err == nil:
+		return latest, nil
+	case errors.As(err, &known):
+		return latest, known.diags
+	}
+	return latest, diag.Diagnostics{unfinished(plan, latest, left, err)}
+}
+
+// defaultStall outlasts what Harvester does without a sign of life: Longhorn's
+// waits and a restart of its pods.
+const defaultStall = 5 * time.Minute
+
+func (m *model) stall() time.Duration {
+	// Validation has refused what does not parse.
+	if d, err := time.ParseDuration(m.StallTimeout.ValueString()); err == nil {
+		return d
+	}
+	return defaultStall
 }
 
 // unfinished describes why the image did not become ready.

@@ -90,7 +90,7 @@ func TestGate(t *testing.T) {
 			if test.status == 0 {
 				test.status = http.StatusOK
 			}
-			session := tfbase.NewSession(cluster(t, test.imported, test.status), test.checks)
+			session := tfbase.NewSession(cluster(t, test.imported, test.status), test.checks, 1)
 			if test.promised {
 				session.Promise(test.use.Image)
 			}
@@ -133,7 +133,7 @@ func TestPlanWithoutAClusterChecksNothing(t *testing.T) {
 // A refusal at plan blocks terraform destroy too, so it must say the way out.
 func TestRefusalNamesTheSwitch(t *testing.T) {
 	t.Parallel()
-	session := tfbase.NewSession(cluster(t, "Unknown", http.StatusOK), tfbase.ChecksError)
+	session := tfbase.NewSession(cluster(t, "Unknown", http.StatusOK), tfbase.ChecksError, 1)
 	diags := plancheck.Plan(t.Context(), session, use("default/ubuntu", 0))
 	for _, want := range []string{"Cannot create the virtual machine. ", "Uploading, 40 %", "-refresh=false", "HARVESTER_PLAN_CHECKS"} {
 		if !strings.Contains(diags[0].Detail(), want) {

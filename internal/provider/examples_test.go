@@ -38,14 +38,15 @@ func TestAccExamples_plan(t *testing.T) {
 				// It names the source, as users do; the others leave that to it.
 				t.Setenv("TF_ACC_PROVIDER_NAMESPACE", path.Base(path.Dir(provider.Address)))
 			}
-			resource.Test(t, resource.TestCase{
+			staged := stage(t, folder)
+			// Paths count from the provider's working folder, which here is the test's.
+			t.Chdir(staged)
+			resource.Test(t, resource.TestCase{Steps: []resource.TestStep{{
 				ProtoV6ProviderFactories: acctest.Factories,
-				Steps: []resource.TestStep{{
-					ConfigDirectory:    config.StaticDirectory(stage(t, folder)),
-					PlanOnly:           true,
-					ExpectNonEmptyPlan: strings.HasPrefix(folder, "resources/"),
-				}},
-			})
+				ConfigDirectory:          config.StaticDirectory(staged),
+				PlanOnly:                 true,
+				ExpectNonEmptyPlan:       strings.HasPrefix(folder, "resources/"),
+			}}})
 		})
 	}
 }

@@ -7,11 +7,13 @@ package provider
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -27,6 +29,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/image"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine"
 )
 
 // Address is where the provider is published.
@@ -44,7 +47,10 @@ const (
 	EnvPlanChecks    = "HARVESTER_PLAN_CHECKS"
 )
 
-const fieldPlanChecks = "plan_checks"
+const (
+	fieldPlanChecks = "plan_checks"
+	fieldUploads    = "max_parallel_uploads"
+)
 
 // Provider is the provider of one version.
 type Provider struct{ version string }
@@ -66,6 +72,7 @@ func (p *Provider) Metadata(_ context.Context, _ provider.MetadataRequest, resp 
 func (p *Provider) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		image.NewResource,
+		virtualmachine.NewResource,
 	}
 }
 
@@ -117,6 +124,11 @@ func (p *Provider) Schema(_ context.Context, _ provider.SchemaRequest, resp *pro
 					"Apply always refuses. Default: `" + EnvPlanChecks + "`, then `error`.",
 				Validators: []validator.String{stringvalidator.OneOf(planChecks...)},
 			},
+			fieldUploads: schema.Int64Attribute{
+				Optional:            true,
+				MarkdownDescription: fmt.Sprintf("How many images are uploaded at a time. Default: `%d`.", tfbase.DefaultUploads),
+				Validators:          []validator.Int64{int64validator.Between(1, 64)},
+			},
 		},
 	}
 }
@@ -132,6 +144,7 @@ type model struct {
 	Insecure      types.Bool   `tfsdk:"insecure"`
 	ProxyURL      types.String `tfsdk:"proxy_url"`
 	PlanChecks    types.String `tfsdk:"plan_checks"`
+	Uploads       types.Int64  `tfsdk:"max_parallel_uploads"`
 }
 
 // Configure connects to the cluster. With arguments that are not known yet there
@@ -158,7 +171,11 @@ func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest,
 		resp.Diagnostics.Append(mistake(diagnose.Config(err)))
 		return
 	}
-	session := tfbase.NewSession(client, checks)
+	uploads := tfbase.DefaultUploads
+	if !config.Uploads.IsNull() {
+		uploads = int(config.Uploads.ValueInt64())
+	}
+	session := tfbase.NewSession(client, checks, uploads)
 	resp.ResourceData, resp.DataSourceData = session, session
 }
 
@@ -171,7 +188,7 @@ func mistake(field, summary, detail string) diag.Diagnostic {
 
 func (m model) unknown() bool {
 	return m.Kubeconfig.IsUnknown() || m.Kubecontext.IsUnknown() || m.Host.IsUnknown() || m.Token.IsUnknown() ||
-		m.CACertificate.IsUnknown() || m.Insecure.IsUnknown() || m.ProxyURL.IsUnknown() || m.PlanChecks.IsUnknown()
+		m.CACertificate.IsUnknown() || m.Insecure.IsUnknown() || m.ProxyURL.IsUnknown() || m.PlanChecks.IsUnknown() || m.Uploads.IsUnknown()
 }
 
 // connection merges the block with the environment. If the block says how to

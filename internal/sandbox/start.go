@@ -246,6 +246,9 @@ func (s *sandbox) startControllers() error {
 	if err := s.plane.RunControllers(s.parts); err != nil {
 		return err
 	}
+	s.run("log of images", func(ctx context.Context) error {
+		return harvester.LogImages(ctx, s.plane.Config(controlplane.Simulators), s.log)
+	})
 	return harvester.RunStorageProfiles(s.parts, s.plane.Config(controlplane.Simulators))
 }
 

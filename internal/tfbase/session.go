@@ -7,6 +7,7 @@
 package tfbase
 
 import (
+	"context"
 	"fmt"
 	"sync"
 
@@ -34,13 +35,33 @@ type Session struct {
 	Hub        *wait.Hub
 	PlanChecks PlanChecks
 
+	// uploads holds a token for each upload under way.
+	uploads chan struct{}
+
 	mu       sync.Mutex
 	promised map[string]bool
 }
 
-// NewSession returns a session over the client.
-func NewSession(client *kube.Client, checks PlanChecks) *Session {
-	return &Session{Client: client, Hub: wait.NewHub(client.Dynamic()), PlanChecks: checks, promised: map[string]bool{}}
+// DefaultUploads is how many uploads run at a time if the configuration does not say.
+const DefaultUploads = 4
+
+// NewSession returns a session over the client, with at most so many uploads at a time.
+func NewSession(client *kube.Client, checks PlanChecks, uploads int) *Session {
+	return &Session{
+		Client: client, Hub: wait.NewHub(client.Dynamic()), PlanChecks: checks,
+		uploads: make(chan struct{}, uploads), promised: map[string]bool{},
+	}
+}
+
+// UploadSlot waits for a place among the uploads. Release gives it back; it may
+// be called more than once. The error is the context's.
+func (s *Session) UploadSlot(ctx context.Context) (release func(), err error) {
+	select {
+	case s.uploads <- struct{}{}:
+		return sync.OnceFunc(func() { <-s.uploads }), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // Promise records that this walk will make the image (namespace/name) ready, so

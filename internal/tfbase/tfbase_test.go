@@ -85,7 +85,7 @@ func TestRules(t *testing.T) {
 		"value":    {LabelValue(), []string{"", "Blue_1.x"}, []string{"a b", "-"}},
 		"tag":      {TagKey(), []string{"os"}, []string{"a/b", "a b", ""}},
 		"quantity": {Quantity(), []string{"1", "10Gi", "512Mi"}, []string{"", "0", "-1Gi", "ten", "1Gb"}},
-		"duration": {duration(), []string{"30s", "1h30m"}, []string{"", "10", "0s", "-1m", "soon"}},
+		"duration": {Duration(), []string{"30s", "1h30m"}, []string{"", "10", "0s", "-1m", "soon"}},
 	} {
 		for _, value := range test.good {
 			if wrong := test.rule.(rule).check(value); len(wrong) > 0 {

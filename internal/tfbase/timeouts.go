@@ -32,7 +32,7 @@ func TimeoutsBlock(limits Limits) schema.Block {
 		return schema.StringAttribute{
 			Optional:            true,
 			MarkdownDescription: "How long " + operation + " may take, as in `30s`, `10m` or `2h`. Default: `" + short(limit) + "`.",
-			Validators:          []validator.String{duration()},
+			Validators:          []validator.String{Duration()},
 		}
 	}
 	return schema.SingleNestedBlock{
@@ -45,7 +45,7 @@ func TimeoutsBlock(limits Limits) schema.Block {
 			"default": schema.StringAttribute{
 				Optional:            true,
 				MarkdownDescription: "Limit for the operations that are not named here.",
-				Validators:          []validator.String{duration()},
+				Validators:          []validator.String{Duration()},
 			},
 		},
 	}
@@ -58,7 +58,8 @@ func short(d time.Duration) string {
 	return fmt.Sprintf("%dm", d/time.Minute)
 }
 
-func duration() validator.String {
+// Duration accepts positive durations such as 10m.
+func Duration() validator.String {
 	return Rule("Invalid duration", "must be a duration such as 10m", func(value string) []string {
 		if d, err := time.ParseDuration(value); err != nil || d <= 0 {
 			return []string{"expected a positive duration such as 30s, 10m or 1h30m"}

@@ -56,32 +56,68 @@ var magics = []struct {
 // headSize reaches over every signature, in bytes.
 const headSize = 0x8001 + 5
 
-// Preflight reads the beginning of the file and tells its format and the size of the disk it holds,
-// in bytes. A file that Harvester would import but no virtual machine could use
-// is a *FileError that says what to do.
-func (f File) Preflight() (Format, int64, error) {
-	head, err := f.head()
+// Preflight reads the beginning of what would be sent and tells its format and the size
+// of the disk it holds, in bytes (0 for a compressed raw disk: nobody knows
+// before all is unpacked). A file that Harvester would import but no virtual
+// machine could use is a *FileError that says what to do.
+func (f File) Preflight(treatment Treatment) (Format, int64, error) {
+	head, size, err := f.sentHead(treatment)
 	if err != nil {
 		return "", 0, err
 	}
 	format := detect(head)
-	switch format {
-	case Raw, ISO:
-		return format, f.Size, nil
-	case QCOW2:
+	if format == QCOW2 {
 		size, wrong := checkQCOW2(head)
 		if wrong != "" {
 			return format, 0, &FileError{f.Path, wrong}
 		}
 		return format, size, nil
-	case Gzip, XZ, Zstd, Bzip2:
-		return format, 0, &FileError{f.Path, fmt.Sprintf("is compressed with %s; Harvester stores files as they are, so decompress it first", format)}
-	case VMDK, VHD, VHDX, VDI:
-		return format, 0, &FileError{f.Path, fmt.Sprintf("is a %s image; Harvester uses raw, ISO and qcow2 only, so convert it first: qemu-img convert -O qcow2 %s new.qcow2", format, f.Path)}
-	case OVA:
-		return format, 0, &FileError{f.Path, "is a tar archive (an OVA, perhaps); unpack it and convert the disk inside to qcow2"}
 	}
-	return format, f.Size, nil
+	if wrong := f.unusable(format, treatment); wrong != "" {
+		return format, 0, &FileError{f.Path, wrong}
+	}
+	return format, size, nil
+}
+
+// unusable says why files of a format are refused.
+func (f File) unusable(format Format, treatment Treatment) string {
+	switch format {
+	case Raw, ISO, QCOW2:
+	case Gzip, XZ, Zstd, Bzip2:
+		if treatment.Decompress {
+			return fmt.Sprintf("is compressed twice, the inner time with %s; decompress it first", format)
+		}
+	case VMDK, VHD, VHDX, VDI:
+		return fmt.Sprintf("is a %s image; Harvester uses raw, ISO and qcow2 only, so convert it first: qemu-img convert -O qcow2 %s new.qcow2", format, f.Path)
+	case OVA:
+		return "is a tar archive (an OVA, perhaps); unpack it and convert the disk inside to qcow2"
+	}
+	return ""
+}
+
+// sentHead is the beginning of what would be sent, and its whole size if that is known.
+func (f File) sentHead(treatment Treatment) ([]byte, int64, error) {
+	codec := f.codec(treatment)
+	if codec == Raw {
+		head, err := f.head()
+		return head, f.Size, err
+	}
+	file, err := os.Open(f.Path)
+	if err != nil {
+		return nil, 0, &FileError{f.Path, "cannot be opened: " + cause(err)}
+	}
+	defer func() { _ = file.Close() }()
+	unpacked, err := unpack(file, codec)
+	if err != nil {
+		return nil, 0, &FileError{f.Path, fmt.Sprintf("looks like %s, but cannot be unpacked: %s", codec, cause(err))}
+	}
+	defer func() { _ = unpacked.Close() }()
+	head := make([]byte, headSize)
+	n, err := io.ReadFull(unpacked, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, 0, &FileError{f.Path, fmt.Sprintf("looks like %s, but cannot be unpacked: %s", codec, cause(err))}
+	}
+	return head[:n], 0, nil
 }
 
 func (f File) head() ([]byte, error) {

@@ -5,6 +5,7 @@ package transfer_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"errors"
 	"os"
@@ -37,6 +38,14 @@ func header(change func(*qcow2.HeaderFieldsV2, *qcow2.HeaderFieldsV3)) []byte {
 	return buffer.Bytes()
 }
 
+func gzipped(content []byte) []byte {
+	var packed bytes.Buffer
+	writer := gzip.NewWriter(&packed)
+	_, _ = writer.Write(content)
+	_ = writer.Close()
+	return packed.Bytes()
+}
+
 func TestPreflight(t *testing.T) {
 	t.Parallel()
 	type (
@@ -48,6 +57,8 @@ func TestPreflight(t *testing.T) {
 		format  transfer.Format
 		size    int64
 		refused string
+
+		decompress bool
 	}{
 		"raw":              {content: at(0, "\xeb\x63\x90"), format: transfer.Raw, size: 603},
 		"one byte":         {content: []byte{0}, format: transfer.Raw, size: 1},
@@ -68,10 +79,15 @@ func TestPreflight(t *testing.T) {
 		"VHDX":             {content: at(0, "vhdxfile"), format: transfer.VHDX, refused: "qemu-img convert"},
 		"VDI":              {content: at(64, "\x7f\x10\xda\xbe"), format: transfer.VDI, refused: "qemu-img convert"},
 		"OVA":              {content: at(257, "ustar"), format: transfer.OVA, refused: "unpack"},
-		"gzip":             {content: at(0, "\x1f\x8b\x08"), format: transfer.Gzip, refused: "decompress"},
-		"xz":               {content: at(0, "\xfd7zXZ\x00"), format: transfer.XZ, refused: "decompress"},
-		"zstd":             {content: at(0, "\x28\xb5\x2f\xfd"), format: transfer.Zstd, refused: "decompress"},
-		"bzip2":            {content: at(0, "BZh9"), format: transfer.Bzip2, refused: "decompress"},
+		"gzip, as it is":   {content: at(0, "\x1f\x8b\x08"), format: transfer.Gzip, size: 603},
+		"gzip of raw":      {content: gzipped(at(0, "x")), format: transfer.Raw, decompress: true},
+		"gzip of qcow2":    {content: gzipped(header(nil)), format: transfer.QCOW2, size: 3 << 30, decompress: true},
+		"gzip of VMDK":     {content: gzipped(at(0, "KDMV")), format: transfer.VMDK, decompress: true, refused: "qemu-img convert"},
+		"gzip of gzip":     {content: gzipped(gzipped(at(0, "x"))), format: transfer.Gzip, decompress: true, refused: "twice"},
+		"broken gzip":      {content: at(0, "\x1f\x8b\x08"), decompress: true, refused: "looks like gzip"},
+		"broken xz":        {content: at(0, "\xfd7zXZ\x00"), decompress: true, refused: "looks like xz"},
+		"broken zstd":      {content: at(0, "\x28\xb5\x2f\xfd\xff"), decompress: true, refused: "looks like zstd"},
+		"broken bzip2":     {content: at(0, "BZh9"), decompress: true, refused: "looks like bzip2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -83,7 +99,7 @@ func TestPreflight(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			format, size, err := file.Preflight()
+			format, size, err := file.Preflight(transfer.Treatment{Decompress: test.decompress})
 			if format != test.format || size != test.size {
 				t.Errorf("got %s of %d bytes, want %s of %d", format, size, test.format, test.size)
 			}

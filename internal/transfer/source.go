@@ -60,9 +60,6 @@ func Inspect(path string) (File, error) {
 	return File{Path: path, Size: info.Size(), info: info}, nil
 }
 
-// PaddedSize is the size rounded up to a multiple of BlockSize, in bytes.
-func (f File) PaddedSize() int64 { return (f.Size + BlockSize - 1) / BlockSize * BlockSize }
-
 // Changed returns a *FileError if the file is not the one that was inspected any more.
 func (f File) Changed() error {
 	now, err := os.Stat(f.Path)

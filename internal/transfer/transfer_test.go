@@ -43,7 +43,7 @@ func upload(t *testing.T, server *httptest.Server, path string) *transfer.Upload
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &transfer.Upload{URL: address.JoinPath("v1/images/default/a"), Part: "chunk", File: file, Pad: true}
+	return &transfer.Upload{URL: address.JoinPath("v1/images/default/a"), Part: "chunk", Content: file.Unscanned(true)}
 }
 
 func TestInspect(t *testing.T) {
@@ -291,7 +291,7 @@ func BenchmarkSend(b *testing.B) {
 	b.SetBytes(size)
 	b.ReportAllocs()
 	for b.Loop() {
-		u := &transfer.Upload{URL: address, Part: "chunk", File: file, Pad: true}
+		u := &transfer.Upload{URL: address, Part: "chunk", Content: file.Unscanned(true)}
 		if err := u.Send(b.Context(), server.Client()); err != nil {
 			b.Fatal(err)
 		}

@@ -12,7 +12,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -24,10 +23,8 @@ type Upload struct {
 	// URL is the image's address in Harvester's API, without a query.
 	URL *url.URL
 	// Part is the name of the form part that the server looks for.
-	Part string
-	File File
-	// Pad adds zeros up to a multiple of BlockSize.
-	Pad bool
+	Part    string
+	Content Content
 
 	sent atomic.Int64
 }
@@ -35,14 +32,6 @@ type Upload struct {
 // Sent is the number of bytes of the body that have left so far in the current
 // try. It may be asked for while Send runs.
 func (u *Upload) Sent() int64 { return u.sent.Load() }
-
-// Size is the number of bytes the server will store.
-func (u *Upload) Size() int64 {
-	if u.Pad {
-		return u.File.PaddedSize()
-	}
-	return u.File.Size
-}
 
 // StatusError is an answer other than success.
 type StatusError struct {
@@ -73,7 +62,7 @@ func (u *Upload) Send(ctx context.Context, client *http.Client) error {
 		return err
 	}
 	response, err := client.Do(request)
-	if changed := u.File.Changed(); changed != nil {
+	if changed := u.Content.File.Changed(); changed != nil {
 		err = errors.Join(changed, err)
 	}
 	if response != nil {
@@ -98,7 +87,7 @@ func (u *Upload) request(ctx context.Context) (*http.Request, error) {
 		return nil, err
 	}
 	address := *u.URL
-	address.RawQuery = url.Values{"action": {"upload"}, "size": {strconv.FormatInt(u.Size(), 10)}}.Encode()
+	address.RawQuery = url.Values{"action": {"upload"}, "size": {strconv.FormatInt(u.Content.Size, 10)}}.Encode()
 	body := func() (io.ReadCloser, error) { return u.open(head, foot) }
 	reader, err := body()
 	if err != nil {
@@ -110,7 +99,7 @@ func (u *Upload) request(ctx context.Context) (*http.Request, error) {
 		return nil, fmt.Errorf("build the request: %w", err)
 	}
 	request.GetBody = body
-	request.ContentLength = int64(len(head)) + u.Size() + int64(len(foot))
+	request.ContentLength = int64(len(head)) + u.Content.Size + int64(len(foot))
 	request.Header.Set("Content-Type", contentType)
 	return request, nil
 }
@@ -119,7 +108,7 @@ func (u *Upload) request(ctx context.Context) (*http.Request, error) {
 func (u *Upload) frame() (head, foot []byte, contentType string, err error) {
 	var buffer bytes.Buffer
 	form := multipart.NewWriter(&buffer)
-	if _, err := form.CreateFormFile(u.Part, filepath.Base(u.File.Path)); err != nil {
+	if _, err := form.CreateFormFile(u.Part, filepath.Base(u.Content.File.Path)); err != nil {
 		return nil, nil, "", fmt.Errorf("build the form: %w", err)
 	}
 	head = bytes.Clone(buffer.Bytes())
@@ -131,17 +120,16 @@ func (u *Upload) frame() (head, foot []byte, contentType string, err error) {
 
 // open starts the body from its first byte.
 func (u *Upload) open(head, foot []byte) (io.ReadCloser, error) {
-	file, err := os.Open(u.File.Path)
+	content, err := u.Content.Open()
 	if err != nil {
-		return nil, &FileError{u.File.Path, "cannot be opened: " + cause(err)}
+		return nil, err
 	}
 	u.sent.Store(0)
-	content := io.MultiReader(io.LimitReader(file, u.File.Size), io.LimitReader(zeros{}, u.Size()-u.File.Size))
 	body := full{io.MultiReader(bytes.NewReader(head), counted{content, &u.sent}, bytes.NewReader(foot))}
 	return struct {
 		io.Reader
 		io.Closer
-	}{body, file}, nil
+	}{body, content}, nil
 }
 
 // counted adds up what was read.

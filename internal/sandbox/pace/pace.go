@@ -57,6 +57,12 @@ func (p Pace) Poll() time.Duration { return p.choose(150*time.Millisecond, 3*tim
 // Prepare is how long a data source needs from the start of a request to its first byte.
 func (p Pace) Prepare() time.Duration { return p.choose(0, time.Second) }
 
+// Convert is how long CDI takes to convert or copy a disk, besides the time it takes to read and write it.
+func (p Pace) Convert() time.Duration { return p.choose(200*time.Millisecond, 5*time.Second) }
+
+// Restart is how long a container that failed waits for its next start.
+func (p Pace) Restart() time.Duration { return p.choose(500*time.Millisecond, 10*time.Second) }
+
 // Provision is how long a new or grown volume takes.
 func (p Pace) Provision() time.Duration { return p.choose(100*time.Millisecond, 2*time.Second) }
 

@@ -1,7 +1,8 @@
 // Copyright (c) the terraform-provider-harvester authors
 // SPDX-License-Identifier: MPL-2.0
 
-package longhorn
+// Package qcow2 reads the disks in qcow2 files and writes disks as such files.
+package qcow2
 
 import (
 	"bytes"
@@ -10,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 )
 
 // Marks in the tables of a qcow2 file.
@@ -21,10 +21,10 @@ const (
 	sector         = 512
 )
 
-var qcow2Magic = []byte("QFI\xfb")
+var magic = []byte("QFI\xfb")
 
-// qcow2Header is the start of a qcow2 file, version 2.
-type qcow2Header struct {
+// Header is the start of a qcow2 file, as far as all versions have it.
+type Header struct {
 	Magic         [4]byte
 	Version       uint32
 	BackingOffset uint64
@@ -36,56 +36,26 @@ type qcow2Header struct {
 	L1Offset      uint64
 }
 
-func (h qcow2Header) clusterSize() int64 { return 1 << h.ClusterBits }
+func (h Header) clusterSize() int64 { return 1 << h.ClusterBits }
 
-// readQcow2Header returns the header of a file that is qcow2, and nil for any other.
-func readQcow2Header(file io.ReaderAt) (*qcow2Header, error) {
-	var header qcow2Header
+// ReadHeader returns the header of a file that is qcow2, and nil for any other.
+func ReadHeader(file io.ReaderAt) (*Header, error) {
+	var header Header
 	raw := make([]byte, binary.Size(header))
 	if _, err := file.ReadAt(raw, 0); err != nil && err != io.EOF {
 		return nil, err
 	}
-	if !bytes.HasPrefix(raw, qcow2Magic) {
+	if !bytes.HasPrefix(raw, magic) {
 		return nil, nil
 	}
 	_, err := binary.Decode(raw, binary.BigEndian, &header)
 	return &header, err
 }
 
-// virtualSize is the size of the disk that a file holds: that of the file itself, unless it is qcow2.
-func virtualSize(file io.ReaderAt, fileSize int64) (int64, error) {
-	header, err := readQcow2Header(file)
-	if err != nil || header == nil {
-		return fileSize, err
-	}
-	return int64(header.Size), nil
-}
-
-// openRaw opens the disk that a file holds, and says how long it is.
-func openRaw(path string) (io.ReadCloser, int64, error) {
-	file, size, err := openPlain(path)
-	if err != nil {
-		return nil, 0, err
-	}
-	header, err := readQcow2Header(file)
-	if err == nil && header == nil {
-		return file, size, nil
-	}
-	var disk *qcow2Reader
-	if err == nil {
-		disk, err = newQcow2Reader(file, *header)
-	}
-	if err != nil {
-		file.Close()
-		return nil, 0, fmt.Errorf("failed to create raw image from qcow2 image %v: %w", path, err)
-	}
-	return readCloser{disk, file}, int64(header.Size), nil
-}
-
-// qcow2Reader reads the disk in a qcow2 file from the start to the end, one cluster at a time.
-type qcow2Reader struct {
-	file    *os.File
-	header  qcow2Header
+// Reader reads the disk in a qcow2 file from the start to the end, one cluster at a time.
+type Reader struct {
+	file    io.ReaderAt
+	header  Header
 	l1      []uint64
 	l2      []uint64
 	l2At    int // the entry of l1 that l2 is from
@@ -93,7 +63,8 @@ type qcow2Reader struct {
 	current []byte
 }
 
-func newQcow2Reader(file *os.File, header qcow2Header) (*qcow2Reader, error) {
+// NewReader returns a reader of the disk in the file that starts with this header.
+func NewReader(file io.ReaderAt, header Header) (*Reader, error) {
 	const minBits, maxBits, maxL1 = 9, 21, 4 << 20
 	switch {
 	case header.BackingOffset != 0:
@@ -107,7 +78,7 @@ func newQcow2Reader(file *os.File, header qcow2Header) (*qcow2Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &qcow2Reader{file: file, header: header, l1: l1, l2At: -1}, nil
+	return &Reader{file: file, header: header, l1: l1, l2At: -1}, nil
 }
 
 func readTable(file io.ReaderAt, offset int64, entries int) ([]uint64, error) {
@@ -121,7 +92,7 @@ func readTable(file io.ReaderAt, offset int64, entries int) ([]uint64, error) {
 }
 
 // Read implements io.Reader.
-func (r *qcow2Reader) Read(p []byte) (int, error) {
+func (r *Reader) Read(p []byte) (int, error) {
 	if len(r.current) == 0 {
 		left := int64(r.header.Size) - r.next
 		if left <= 0 {
@@ -139,7 +110,7 @@ func (r *qcow2Reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (r *qcow2Reader) cluster(index int64) ([]byte, error) {
+func (r *Reader) cluster(index int64) ([]byte, error) {
 	entry, err := r.entry(index)
 	if err != nil {
 		return nil, err
@@ -160,7 +131,7 @@ func (r *qcow2Reader) cluster(index int64) ([]byte, error) {
 }
 
 // entry finds the entry of a cluster in the tables; 0 if there is none.
-func (r *qcow2Reader) entry(index int64) (uint64, error) {
+func (r *Reader) entry(index int64) (uint64, error) {
 	perTable := r.header.clusterSize() / 8
 	at := int(index / perTable)
 	if at >= len(r.l1) {
@@ -182,7 +153,7 @@ func (r *qcow2Reader) entry(index int64) (uint64, error) {
 	return r.l2[index%perTable], nil
 }
 
-func (r *qcow2Reader) inflate(entry uint64, cluster []byte) error {
+func (r *Reader) inflate(entry uint64, cluster []byte) error {
 	sizeShift := 62 - (r.header.ClusterBits - 8)
 	offset := int64(entry & (1<<sizeShift - 1))
 	sectors := int64(entry>>sizeShift&(1<<(r.header.ClusterBits-8)-1)) + 1

@@ -1,0 +1,317 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package virtualmachine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/rand"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+)
+
+// made is what a creation wrote.
+type made struct {
+	object *kubevirtv1.VirtualMachine
+	secret *corev1.Secret
+}
+
+// create writes the machine, and then the Secret it needs, if any: the Secret
+// belongs to the machine and goes with it. What was made is returned with an error too.
+func (r *Resource) create(ctx context.Context, plan *model) (*made, diag.Diagnostics) {
+	m, diags := plan.machine(ctx)
+	if diags.HasError() {
+		return nil, diags
+	}
+	m, wanted, more := r.prepare(ctx, m, nil)
+	if diags.Append(more...); diags.HasError() {
+		return nil, diags
+	}
+	name := ownSecretPrefix(plan.Name.ValueString()) + rand.String(5)
+	data := wanted.offload(name)
+	vm := blank(plan.Namespace.ValueString(), plan.Name.ValueString())
+	if diags.Append(m.onto(ctx, vm, nil, wanted)...); diags.HasError() {
+		return nil, diags
+	}
+	created, err := r.machines.Create(ctx, vm.Namespace, vm)
+	if err != nil {
+		return nil, append(diags, createFailed(plan, err))
+	}
+	result := &made{object: created}
+	if data != nil {
+		result.secret, err = r.secrets.Create(ctx, vm.Namespace, ownedSecret(created, name, data))
+		if err != nil {
+			diags.Append(diagnose.API("create the Secret with the cloud-init data for", plan.title(),
+				"The machine exists but cannot start. It is marked for replacement: the next apply starts over.", err))
+		}
+	}
+	return result, diags
+}
+
+func createFailed(plan *model, err error) diag.Diagnostic {
+	if apierrors.IsAlreadyExists(err) {
+		id := plan.Namespace.ValueString() + "/" + plan.Name.ValueString()
+		return diag.NewErrorDiagnostic("Virtual machine exists already", fmt.Sprintf("There is a virtual machine %q already. Nothing was created or changed.\n\n"+
+			"Choose another name, or take it over: terraform import %s.<name> %s", id, Type, id))
+	}
+	return diagnose.API("create", plan.title(), "Nothing was created.", err)
+}
+
+func ownedSecret(vm *kubevirtv1.VirtualMachine, name string, data map[string][]byte) *corev1.Secret {
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: vm.Namespace, Name: name, Labels: map[string]string{labelCreator: creator},
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion: kubevirtv1.SchemeGroupVersion.String(), Kind: "VirtualMachine", Name: vm.Name, UID: vm.UID,
+			}},
+		},
+		Data: data,
+	}
+}
+
+// ownSecretName is the Secret this provider made for the machine, "" if there is none.
+func ownSecretName(vm *kubevirtv1.VirtualMachine) string {
+	volume := seedVolume(&withTemplate(vm).Spec.Template.Spec)
+	if volume == nil {
+		return ""
+	}
+	live := readSeed(volume)
+	for _, name := range []string{live.userDataSecret, live.networkDataSecret} {
+		if ownSecret(vm.Name, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// effect is what a change brings about.
+type effect struct {
+	// settle: the machine may start, stop or restart now, so wait for it.
+	settle bool
+	// restarted is the UID of the instance that a restart ends.
+	restarted string
+}
+
+// tries is how often a change is rebased onto a machine that somebody else
+// changed in the meantime. Harvester's controllers write to machines often.
+const tries = 5
+
+// change brings the machine from the state to the plan. Volumes grow first: a
+// machine that names a size its volume refuses would be wrong for ever.
+func (r *Resource) change(ctx context.Context, plan, state *model) (effect, diag.Diagnostics) {
+	after, diags := plan.machine(ctx)
+	before, more := state.machine(ctx)
+	if diags.Append(more...); diags.HasError() {
+		return effect{}, diags
+	}
+	after, wanted, more := r.prepare(ctx, after, &before)
+	if diags.Append(more...); diags.HasError() {
+		return effect{}, diags
+	}
+	if diags.Append(r.growVolumes(ctx, after, before)...); diags.HasError() {
+		return effect{}, diags
+	}
+	for try := 1; ; try++ {
+		result, conflict, more := r.attempt(ctx, after, before, wanted)
+		if conflict && try < tries {
+			continue
+		}
+		return result, append(diags, more...)
+	}
+}
+
+// attempt makes one try at the change. Conflict says that somebody else was faster.
+func (r *Resource) attempt(ctx context.Context, after, before machine, wanted *seed) (result effect, conflict bool, diags diag.Diagnostics) {
+	const left = "Volumes may have grown already; apply again to finish."
+	live, err := r.machines.Get(ctx, after.Namespace.ValueString(), after.Name.ValueString())
+	if err != nil {
+		return result, false, diag.Diagnostics{diagnose.API("read", after.title(), left, err)}
+	}
+	live = withTemplate(live)
+	reseeded := false
+	if wanted != nil {
+		copied := *wanted
+		wanted = &copied
+		if reseeded, err = r.offload(ctx, live, wanted); err != nil {
+			return result, false, diag.Diagnostics{diagnose.API("write the cloud-init data of", after.title(), left, err)}
+		}
+	}
+	desired := live.DeepCopy()
+	if diags = after.onto(ctx, desired, &before, wanted); diags.HasError() {
+		return result, false, diags
+	}
+	if err := r.patch(ctx, live, desired); err != nil {
+		return result, apierrors.IsConflict(err), diag.Diagnostics{diagnose.API("change", after.title(), left, err)}
+	}
+	return r.effectOf(ctx, after, live, desired, reseeded)
+}
+
+// effectOf restarts the machine if that is wanted and needed.
+func (r *Resource) effectOf(ctx context.Context, m machine, live, desired *kubevirtv1.VirtualMachine, reseeded bool) (result effect, conflict bool, diags diag.Diagnostics) {
+	was, _ := live.RunStrategy()
+	is, _ := desired.RunStrategy()
+	changed := reseeded || !equality.Semantic.DeepEqual(live.Spec.Template.Spec, desired.Spec.Template.Spec)
+	result.settle = changed || was != is || !slices.Equal(leasesOf(live), leasesOf(desired))
+	if !changed || !m.runs() || !m.RestartAfterUpdate.ValueBool() || was == kubevirtv1.RunStrategyHalted {
+		return result, false, nil
+	}
+	restarted, err := r.restart(ctx, live.Namespace, live.Name)
+	if err != nil {
+		return result, false, diag.Diagnostics{diagnose.API("restart", m.title(),
+			"The change was accepted, but what needs a restart is not in effect. Restart the machine yourself.", err)}
+	}
+	result.restarted = restarted
+	return result, false, nil
+}
+
+// restart ends the running instance for a new one, and returns the UID of the
+// old; "" if there is none to end: the next start uses the new settings anyway.
+func (r *Resource) restart(ctx context.Context, namespace, name string) (string, error) {
+	for try := 1; ; try++ {
+		vmi, err := r.instances.Get(ctx, namespace, name)
+		switch {
+		case apierrors.IsNotFound(err) || err == nil && vmi.IsFinal():
+			return "", nil
+		case err != nil:
+			return "", err
+		}
+		err = r.session.Client.PutSubresource(ctx, api.VirtualMachines, namespace, name, "restart")
+		if err == nil || !apierrors.IsConflict(err) || try == tries {
+			return string(vmi.UID), err
+		}
+		// KubeVirt itself writes to the machine here, and can be too late as well.
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(time.Duration(try) * 200 * time.Millisecond):
+		}
+	}
+}
+
+// patch sends what differs between two versions of a machine.
+func (r *Resource) patch(ctx context.Context, live, desired *kubevirtv1.VirtualMachine) error {
+	was, err := runtime.DefaultUnstructuredConverter.ToUnstructured(live)
+	if err != nil {
+		return fmt.Errorf("encode the machine: %w", err)
+	}
+	is, err := runtime.DefaultUnstructuredConverter.ToUnstructured(desired)
+	if err != nil {
+		return fmt.Errorf("encode the machine: %w", err)
+	}
+	patch := difference(was, is)
+	if len(patch) == 0 {
+		return nil
+	}
+	// Lists are replaced whole, so nobody may have changed them since.
+	metadata, _ := patch["metadata"].(map[string]any)
+	if metadata == nil {
+		metadata = map[string]any{}
+		patch["metadata"] = metadata
+	}
+	metadata["resourceVersion"] = live.ResourceVersion
+	_, err = r.machines.Patch(ctx, live.Namespace, live.Name, patch)
+	return err
+}
+
+// difference is the JSON merge patch from one object to another.
+func difference(was, is map[string]any) map[string]any {
+	patch := map[string]any{}
+	for key := range was {
+		if _, kept := is[key]; !kept {
+			patch[key] = nil
+		}
+	}
+	for key, value := range is {
+		old, had := was[key]
+		if had && equality.Semantic.DeepEqual(old, value) {
+			continue
+		}
+		oldMap, wasMap := old.(map[string]any)
+		newMap, isMap := value.(map[string]any)
+		if wasMap && isMap {
+			patch[key] = difference(oldMap, newMap)
+			continue
+		}
+		patch[key] = value
+	}
+	return patch
+}
+
+// offload keeps long cloud-init data in a Secret of the machine, and says whether
+// it had to be changed.
+func (r *Resource) offload(ctx context.Context, live *kubevirtv1.VirtualMachine, wanted *seed) (changed bool, err error) {
+	name := ownSecretName(live)
+	existing := r.ownSecretOf(ctx, live)
+	if name == "" {
+		name = ownSecretPrefix(live.Name) + rand.String(5)
+	}
+	data := wanted.offload(name)
+	switch {
+	case data == nil:
+		return false, nil
+	case existing == nil:
+		_, err = r.secrets.Create(ctx, live.Namespace, ownedSecret(live, name, data))
+		return true, err
+	case maps.EqualFunc(existing.Data, data, slices.Equal):
+		return false, nil
+	}
+	patch := difference(anyMap(existing.Data), anyMap(data))
+	_, err = r.secrets.Patch(ctx, live.Namespace, name, map[string]any{"data": patch})
+	return true, err
+}
+
+func anyMap(data map[string][]byte) map[string]any {
+	result := map[string]any{}
+	for key, value := range data {
+		result[key] = value
+	}
+	return result
+}
+
+// growVolumes makes the volumes of disks that are planned larger larger.
+func (r *Resource) growVolumes(ctx context.Context, after, before machine) diag.Diagnostics {
+	var diags diag.Diagnostics
+	for i, d := range after.disks {
+		old := before.disk(d)
+		if d.needsVolume(old) || !d.owns() || bytesOf(d.Size.ValueString()) <= bytesOf(old.Size.ValueString()) {
+			continue
+		}
+		if err := r.grow(ctx, d, after.Namespace.ValueString()); err != nil {
+			problem := diagnose.API("resize the volume of", after.title(), "The machine was not changed. Volumes of other disks may have grown already; apply again to finish.", err)
+			diags.Append(diag.WithPath(diskPath(i, "size"), problem))
+		}
+	}
+	return diags
+}
+
+func (r *Resource) grow(ctx context.Context, d disk, namespace string) error {
+	volume, err := r.volumes.Get(ctx, namespace, d.VolumeName.ValueString())
+	if apierrors.IsNotFound(err) {
+		return nil // Harvester makes it from its template, in the right size
+	}
+	if err != nil {
+		return err
+	}
+	size, err := resource.ParseQuantity(d.Size.ValueString())
+	if err != nil || volume.Spec.Resources.Requests.Storage().Cmp(size) >= 0 {
+		return err
+	}
+	_, err = r.volumes.Patch(ctx, namespace, volume.Name, map[string]any{
+		"spec": map[string]any{"resources": map[string]any{"requests": map[string]any{"storage": size.String()}}},
+	})
+	return err
+}

@@ -1,0 +1,168 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package virtualmachine
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+)
+
+func TestDiskSource(t *testing.T) {
+	drive := blankDisk("d")
+	drive.Type = text(typeCDROM)
+	empty := blankDisk("d")
+	empty.Image = text("")
+	unknown := blankDisk("d")
+	unknown.Image = types.StringUnknown()
+	existing := blankDisk("d")
+	existing.ExistingVolumeName = types.StringUnknown()
+	container := blankDisk("d")
+	container.ContainerImageName = text("image")
+	for name, test := range map[string]struct {
+		disk disk
+		want source
+	}{
+		"blank": {blankDisk("d"), sourceBlank}, "image": {imageDisk("d"), sourceImage}, "empty image": {empty, sourceBlank},
+		"unknown image": {unknown, sourceImage}, "drive": {drive, sourceNothing}, "existing": {existing, sourceExisting}, "container": {container, sourceContainer},
+	} {
+		if got := test.disk.source(); got != test.want {
+			t.Errorf("%s: got %d, want %d", name, got, test.want)
+		}
+	}
+}
+
+func TestDiskSettle(t *testing.T) {
+	old := volumeDisk("d", "volume-1")
+	sata := old
+	sata.Bus = text(busSATA)
+	hot := imageDisk("d")
+	hot.HotPlug = types.BoolValue(true)
+	drive := blankDisk("d")
+	drive.Type = text(typeCDROM)
+	mounted := blankDisk("d")
+	mounted.ExistingVolumeName = text("shared")
+	debian := imageDisk("d")
+	debian.Image = text("debian")
+	undecided := blankDisk("d")
+	undecided.ExistingVolumeName = types.StringUnknown()
+	for name, test := range map[string]struct {
+		disk disk
+		old  *disk
+		want string // bus hot_plug size class mode access volume
+	}{
+		"new from an image":     {imageDisk("d"), nil, `"virtio" false <unknown> <unknown> "Block" "ReadWriteMany" <unknown>`},
+		"new and blank":         {blankDisk("d"), nil, `"virtio" false "10Gi" <unknown> "Block" "ReadWriteMany" <unknown>`},
+		"carried over":          {imageDisk("d"), &old, `"virtio" false "10Gi" "lh-1" "Block" "ReadWriteMany" "volume-1"`},
+		"another image":         {debian, &old, `"virtio" false <unknown> <unknown> "Block" "ReadWriteMany" <unknown>`},
+		"keeps its bus":         {imageDisk("d"), &sata, `"sata" false "10Gi" "lh-1" "Block" "ReadWriteMany" "volume-1"`},
+		"hot plug changes bus":  {hot, &old, `"scsi" true "10Gi" "lh-1" "Block" "ReadWriteMany" "volume-1"`},
+		"drive":                 {drive, nil, `"sata" false <null> <null> <null> <null> <null>`},
+		"drive instead of disk": {drive, &old, `"sata" false <null> <null> <null> <null> <null>`},
+		"mounted":               {mounted, nil, `"virtio" false <null> <null> <null> <null> "shared"`},
+		"undecided":             {undecided, nil, `"virtio" false <unknown> <unknown> <unknown> <unknown> <unknown>`},
+	} {
+		d := test.disk
+		d.settle(test.old, "default")
+		got := strings.Join([]string{
+			d.Bus.String(), d.HotPlug.String(), d.Size.String(), d.StorageClassName.String(), d.VolumeMode.String(), d.AccessMode.String(), d.VolumeName.String(),
+		}, " ")
+		if got != test.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", name, got, test.want)
+		}
+	}
+}
+
+func TestDiskReplaces(t *testing.T) {
+	old := volumeDisk("d", "volume-1")
+	with := func(change func(*disk)) disk {
+		d := old
+		change(&d)
+		return d
+	}
+	for name, test := range map[string]struct {
+		disk disk
+		want string
+	}{
+		"same":              {old, ""},
+		"same image, short": {with(func(d *disk) { d.Image = text("ubuntu") }), ""},
+		"other image":       {with(func(d *disk) { d.Image = text("default/debian") }), "image"},
+		"image of another":  {with(func(d *disk) { d.Image = text("other/ubuntu") }), "image"},
+		"image made anew":   {with(func(d *disk) { d.Image = types.StringUnknown() }), "image"},
+		"no image any more": {with(func(d *disk) { d.Image = types.StringNull() }), "image"},
+		"class and modes": {with(func(d *disk) {
+			d.StorageClassName, d.VolumeMode, d.AccessMode = text("other"), text("Filesystem"), text("ReadWriteOnce")
+		}), "storage_class_name volume_mode access_mode"},
+		"larger":                  {with(func(d *disk) { d.Size = text("20Gi") }), ""},
+		"another volume":          {with(func(d *disk) { d.VolumeName = text("volume-2") }), ""},
+		"mounted from now on":     {with(func(d *disk) { d.Image, d.ExistingVolumeName = types.StringNull(), text("shared") }), ""},
+		"class to be known later": {with(func(d *disk) { d.StorageClassName = types.StringUnknown() }), "storage_class_name"},
+	} {
+		if got := strings.Join(test.disk.replaces(old, "default"), " "); got != test.want {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+func TestDiskShrinks(t *testing.T) {
+	old := volumeDisk("d", "volume-1")
+	for size, want := range map[string]bool{"10Gi": false, "10240Mi": false, "11Gi": false, "9Gi": true, "": false} {
+		d := old
+		d.Size = text(size)
+		if got := d.shrinks(old); got != want {
+			t.Errorf("%q: got %t", size, got)
+		}
+	}
+	other := old
+	other.Size, other.VolumeName = text("1Gi"), text("volume-2")
+	if other.shrinks(old) {
+		t.Error("another volume can have any size")
+	}
+}
+
+func TestDiskComplete(t *testing.T) {
+	image := &api.VirtualMachineImage{Status: api.VirtualMachineImageStatus{StorageClassName: "lh-uid", VirtualSize: 12<<30 + 1}}
+	d := imageDisk("root")
+	d.complete("vm", image, "longhorn")
+	if d.StorageClassName.ValueString() != "lh-uid" || d.Size.ValueString() != "13Gi" || !strings.HasPrefix(d.VolumeName.ValueString(), "vm-root-") ||
+		d.VolumeMode.ValueString() != "Block" || d.AccessMode.ValueString() != "ReadWriteMany" {
+		t.Errorf("got %+v", d)
+	}
+	image.Status.VirtualSize = 1 << 20
+	small := imageDisk("root")
+	small.complete("vm", image, "longhorn")
+	if small.Size.ValueString() != "10Gi" {
+		t.Errorf("size %s", small.Size)
+	}
+	chosen := imageDisk("root")
+	chosen.VolumeName, chosen.Size, chosen.AccessMode = text("mine"), text("40Gi"), text("ReadWriteOnce")
+	chosen.complete("vm", image, "longhorn")
+	if chosen.VolumeName.ValueString() != "mine" || chosen.Size.ValueString() != "40Gi" || chosen.AccessMode.ValueString() != "ReadWriteOnce" {
+		t.Errorf("got %+v", chosen)
+	}
+}
+
+func TestImageUses(t *testing.T) {
+	before := basic()
+	before.disks = []disk{volumeDisk("a", "v-a"), volumeDisk("b", "v-b")}
+	after := basic()
+	unknown, other, added := volumeDisk("a", "v-a"), volumeDisk("b", "v-b"), imageDisk("c")
+	unknown.Image, other.Image, added.Image, added.Size = types.StringUnknown(), text("default/debian"), text("short"), text("5Gi")
+	after.disks = []disk{added, unknown, other, blankDisk("d")}
+
+	uses := after.imageUses(&before)
+	if len(uses) != 2 || uses[0].Image != "default/short" || uses[0].disk != 0 || uses[0].Size != 5<<30 || uses[0].At.String() != "disk[0].image" ||
+		uses[1].Image != "default/debian" || uses[1].SizeAt.String() != "disk[2].size" {
+		t.Errorf("update: %+v", uses)
+	}
+	if uses := before.imageUses(&before); len(uses) != 0 {
+		t.Errorf("nothing new: %+v", uses)
+	}
+	if uses := before.imageUses(nil); len(uses) != 2 {
+		t.Errorf("creation: %+v", uses)
+	}
+}

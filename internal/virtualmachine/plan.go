@@ -1,0 +1,194 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package virtualmachine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+)
+
+// planning is one call of ModifyPlan on the way through its steps.
+type planning struct {
+	resource.ModifyPlanRequest
+	resp    *resource.ModifyPlanResponse
+	machine machine
+	before  *machine // nil on creation
+}
+
+// ModifyPlan fills in what is known beforehand, plans a replacement where only
+// another volume will do, and passes new uses of images through the gate. It
+// runs in the plan walk and again, with everything known, in the apply walk.
+func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		return
+	}
+	p := planning{ModifyPlanRequest: req, resp: resp}
+	p.load(ctx)
+	for _, step := range []func(context.Context){p.strategy, p.disks, p.interfaces, p.settle} {
+		if resp.Diagnostics.HasError() {
+			return
+		}
+		step(ctx)
+	}
+	if r.session != nil && !resp.Diagnostics.HasError() && !resp.Plan.Raw.Equal(req.State.Raw) {
+		for _, use := range p.machine.imageUses(p.before) {
+			resp.Diagnostics.Append(plancheck.Plan(ctx, r.session, use.Use)...)
+		}
+	}
+}
+
+func (p *planning) load(ctx context.Context) {
+	var plan model
+	p.resp.Diagnostics.Append(p.Plan.Get(ctx, &plan)...)
+	var diags diag.Diagnostics
+	p.machine, diags = plan.machine(ctx)
+	p.resp.Diagnostics.Append(diags...)
+	if p.State.Raw.IsNull() {
+		return
+	}
+	var state model
+	p.resp.Diagnostics.Append(p.State.Get(ctx, &state)...)
+	before, diags := state.machine(ctx)
+	p.resp.Diagnostics.Append(diags...)
+	p.before = &before
+}
+
+// strategy lets the deprecated start stand for a run strategy.
+func (p *planning) strategy(ctx context.Context) {
+	var configured types.String
+	p.resp.Diagnostics.Append(p.Config.GetAttribute(ctx, path.Root("run_strategy"), &configured)...)
+	start := p.machine.Start
+	if !configured.IsNull() || start.IsNull() {
+		return
+	}
+	strategy := types.StringUnknown()
+	if !start.IsUnknown() {
+		strategy = types.StringValue(strategyFor(start.ValueBool()))
+	}
+	p.machine.RunStrategy = strategy
+	p.resp.Diagnostics.Append(p.resp.Plan.SetAttribute(ctx, path.Root("run_strategy"), strategy)...)
+}
+
+func strategyFor(start bool) string {
+	if start {
+		return string(kubevirtv1.RunStrategyRerunOnFailure)
+	}
+	return string(kubevirtv1.RunStrategyHalted)
+}
+
+// disks carries what the state knows of each disk over to the disk of the same
+// name in the plan, wherever it is in the list.
+func (p *planning) disks(ctx context.Context) {
+	for i := range p.machine.disks {
+		d := &p.machine.disks[i]
+		planned, old := *d, p.before.disk(*d)
+		d.settle(old, p.machine.Namespace.ValueString())
+		if *d != planned {
+			p.resp.Diagnostics.Append(p.resp.Plan.SetAttribute(ctx, path.Root("disk").AtListIndex(i), *d)...)
+		}
+		if old == nil {
+			continue
+		}
+		p.replacement(i, *d, *old)
+		if d.shrinks(*old) && !p.replaced() {
+			p.resp.Diagnostics.AddAttributeError(diskPath(i, "size"), "Volume cannot shrink",
+				fmt.Sprintf("The disk %q has %s, and the configuration asks for %s. A volume can grow but not shrink.\n\n"+
+					"Set the size to at least %s, or give the disk another name to get a new volume; the old one is detached then and stays.",
+					d.Name.ValueString(), old.Size.ValueString(), d.Size.ValueString(), old.Size.ValueString()))
+		}
+	}
+}
+
+// replacement plans a new machine where a disk wants what its volume can never be.
+func (p *planning) replacement(i int, d, old disk) {
+	changed := d.replaces(old, p.machine.Namespace.ValueString())
+	if len(changed) == 0 {
+		return
+	}
+	for _, attribute := range changed {
+		p.resp.RequiresReplace.Append(diskPath(i, attribute))
+	}
+	if named := p.before.disks; i >= len(named) || !named[i].Name.Equal(d.Name) {
+		// Terraform compares by place in the list, and the disk is at another place now.
+		p.resp.RequiresReplace.Append(path.Root("disk"))
+	}
+	if !old.AutoDelete.ValueBool() && d.VolumeName.Equal(old.VolumeName) && p.configures(i, "volume_name") {
+		p.resp.Diagnostics.AddAttributeError(diskPath(i, "volume_name"), "Volume would stay in the way",
+			fmt.Sprintf("The change of %s needs another volume for the disk %q, so the machine would be replaced. But its volume %q is not deleted with the machine "+
+				"(auto_delete is off), and the new machine would find it under the same name.\n\n"+
+				"Give the new volume another volume_name, or leave it out.", changed[0], d.Name.ValueString(), old.VolumeName.ValueString()))
+	}
+}
+
+// configures says whether the configuration itself sets an argument of a disk.
+func (p *planning) configures(i int, attribute string) bool {
+	var value types.String
+	diags := p.Config.GetAttribute(context.Background(), diskPath(i, attribute), &value)
+	return !diags.HasError() && !value.IsNull()
+}
+
+// replaced says that the machine is planned to be replaced.
+func (p *planning) replaced() bool {
+	return len(p.resp.RequiresReplace) > 0 || !p.machine.Name.Equal(p.before.Name) || !p.machine.Namespace.Equal(p.before.Namespace)
+}
+
+func (p *planning) interfaces(ctx context.Context) {
+	for i := range p.machine.interfaces {
+		nic := &p.machine.interfaces[i]
+		planned := *nic
+		var old *networkInterface
+		if p.before != nil {
+			old = namedInterface(p.before.interfaces, nic.Name.ValueString())
+		}
+		nic.settle(old)
+		if *nic != planned {
+			p.resp.Diagnostics.Append(p.resp.Plan.SetAttribute(ctx, path.Root("network_interface").AtListIndex(i), *nic)...)
+		}
+	}
+}
+
+// settle drops a plan whose only differences are values to be computed anew:
+// nothing would be done.
+func (p *planning) settle(context.Context) {
+	if p.before == nil || !p.Config.Raw.IsFullyKnown() {
+		return
+	}
+	plan, err := tftypes.Transform(p.resp.Plan.Raw, func(at *tftypes.AttributePath, value tftypes.Value) (tftypes.Value, error) {
+		if value.IsKnown() {
+			return value, nil
+		}
+		if old, _, err := tftypes.WalkAttributePath(p.State.Raw, at); err == nil {
+			if old, ok := old.(tftypes.Value); ok {
+				return old, nil
+			}
+		}
+		return value, nil
+	})
+	if err == nil && plan.Equal(p.State.Raw) {
+		p.resp.Plan.Raw = p.State.Raw
+	}
+}
+
+// UpgradeState takes over states of the official provider.
+func (r *Resource) UpgradeState(context.Context) map[int64]resource.StateUpgrader {
+	upgraders := tfbase.FromOfficial(vmSchema())
+	generic := upgraders[0].StateUpgrader
+	upgraders[0] = resource.StateUpgrader{StateUpgrader: func(ctx context.Context, req resource.UpgradeStateRequest, resp *resource.UpgradeStateResponse) {
+		if cleaned, err := cleanOfficial(req.RawState.JSON); err == nil {
+			req.RawState.JSON = cleaned
+		}
+		generic(ctx, req, resp)
+	}}
+	return upgraders
+}

@@ -1,0 +1,343 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package virtualmachine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+)
+
+const nothingDone = "Nothing was created or changed."
+
+// diskPath is where an argument of the i-th disk is.
+func diskPath(i int, attribute string) path.Path {
+	return path.Root("disk").AtListIndex(i).AtName(attribute)
+}
+
+// imageUse is the use of an image by a disk.
+type imageUse struct {
+	disk int
+	plancheck.Use
+}
+
+// imageUses lists the uses of images that are new since the state before (nil on
+// creation). Images that are not known yet are left out.
+func (m machine) imageUses(before *machine) []imageUse {
+	namespace := m.Namespace.ValueString()
+	var uses []imageUse
+	for i, d := range m.disks {
+		if !d.usesNewImage(before.disk(d), namespace) {
+			continue
+		}
+		uses = append(uses, imageUse{i, plancheck.Use{
+			Image: qualified(d.Image, namespace), Operation: imagestate.CreateVM, At: diskPath(i, "image"),
+			Size: bytesOf(d.Size.ValueString()), SizeText: d.Size.ValueString(), SizeAt: diskPath(i, "size"),
+		}})
+	}
+	return uses
+}
+
+// disk is the disk of the same name; nil if there is none, or no machine.
+func (m *machine) disk(d disk) *disk {
+	if m == nil {
+		return nil
+	}
+	return named(m.disks, d.Name.ValueString())
+}
+
+// prepare does all the checks before a first write, and completes the disks with what
+// only the cluster knows. It writes nothing. A nil seed means that the
+// cloud-init data stay as they are.
+func (r *Resource) prepare(ctx context.Context, m machine, before *machine) (machine, *seed, diag.Diagnostics) {
+	images, diags := r.checkImages(ctx, m, before)
+	if diags.HasError() {
+		return m, nil, diags
+	}
+	m.disks = append([]disk(nil), m.disks...) // the plan's own stay as planned
+	diags.Append(r.completeDisks(ctx, m, before, images)...)
+	diags.Append(r.checkVolumes(ctx, m, before)...)
+	wanted, more := r.prepareSeed(ctx, m, before)
+	diags.Append(more...)
+	return m, wanted, diags
+}
+
+// checkImages passes every new use of an image through the gate, and returns the
+// images by the disk's place. All refusals are shown together.
+func (r *Resource) checkImages(ctx context.Context, m machine, before *machine) (map[int]*api.VirtualMachineImage, diag.Diagnostics) {
+	var diags diag.Diagnostics
+	images := map[int]*api.VirtualMachineImage{}
+	for _, use := range m.imageUses(before) {
+		image, more := plancheck.Apply(ctx, r.session, use.Use)
+		diags.Append(more...)
+		if image == nil {
+			continue
+		}
+		images[use.disk] = image
+		diags.Append(checkClass(m.disks[use.disk], image, use)...)
+	}
+	return images, diags
+}
+
+// checkClass: volumes from an image are always of the image's own storage class.
+func checkClass(d disk, image *api.VirtualMachineImage, use imageUse) diag.Diagnostics {
+	class := image.Status.StorageClassName
+	switch {
+	case class == "":
+		return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(use.At, "Image without a storage class",
+			fmt.Sprintf("The image %q is ready but names no storage class for volumes made from it, so Harvester could not make any. %s\n\n"+
+				"Look at the image in Harvester; re-creating it helps if it is broken.", use.Image, nothingDone))}
+	case set(d.StorageClassName) && d.StorageClassName.ValueString() != class:
+		return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(diskPath(use.disk, "storage_class_name"), "Storage class does not fit the image",
+			fmt.Sprintf("A volume made from the image %q is of the storage class %q; the configuration asks for %q. %s\n\n"+
+				"Remove storage_class_name here. The storage class of an image is chosen when the image is made.",
+				use.Image, class, d.StorageClassName.ValueString(), nothingDone))}
+	}
+	return nil
+}
+
+func (r *Resource) completeDisks(ctx context.Context, m machine, before *machine, images map[int]*api.VirtualMachineImage) diag.Diagnostics {
+	var class string
+	for i := range m.disks {
+		d := &m.disks[i]
+		if !d.needsVolume(before.disk(*d)) {
+			continue
+		}
+		if images[i] == nil {
+			var diags diag.Diagnostics
+			if class, diags = r.class(ctx, i, d.StorageClassName.ValueString(), class); diags.HasError() {
+				return diags
+			}
+		}
+		d.complete(m.Name.ValueString(), images[i], class)
+	}
+	return nil
+}
+
+// class makes sure of the storage class of a disk: the one wanted must exist;
+// without one it is the default, found before or looked up.
+func (r *Resource) class(ctx context.Context, disk int, wanted, found string) (string, diag.Diagnostics) {
+	switch {
+	case wanted == "" && found == "":
+		return r.defaultClass(ctx, disk)
+	case wanted == "":
+		return found, nil
+	}
+	_, err := r.classes.Get(ctx, "", wanted)
+	if !apierrors.IsNotFound(err) {
+		return found, nil // a right that is missing, or the like, is no proof
+	}
+	return found, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(diskPath(disk, "storage_class_name"), "Storage class not found",
+		fmt.Sprintf("There is no storage class %q, so the volume would never be made. %s\n\n"+
+			"Choose another, or refer to the resource that creates it, so that Terraform makes it first.", wanted, nothingDone))}
+}
+
+// defaultClass finds the default storage class; of several the newest counts, as
+// in Kubernetes.
+func (r *Resource) defaultClass(ctx context.Context, disk int) (string, diag.Diagnostics) {
+	classes, err := r.classes.List(ctx, "", "")
+	if err != nil {
+		return "", diag.Diagnostics{diagnose.API("read", "storage classes", nothingDone+" With storage_class_name set they need not be read.", err)}
+	}
+	var found *storagev1.StorageClass
+	for i := range classes {
+		candidate := &classes[i]
+		if candidate.Annotations[annotationDefaultClass] == "true" &&
+			(found == nil || found.CreationTimestamp.Before(&candidate.CreationTimestamp)) {
+			found = candidate
+		}
+	}
+	if found == nil {
+		return "", diag.Diagnostics{diag.NewAttributeErrorDiagnostic(diskPath(disk, "storage_class_name"), "No default storage class",
+			"The disk names no storage class, and the cluster has no default one. "+nothingDone+
+				"\n\nSet storage_class_name, or make a storage class the default.")}
+	}
+	return found.Name, nil
+}
+
+// checkVolumes: a volume to attach must exist, and one to be made must not, unless
+// it is what would be made: Harvester silently takes what it finds.
+func (r *Resource) checkVolumes(ctx context.Context, m machine, before *machine) diag.Diagnostics {
+	var diags diag.Diagnostics
+	for i, d := range m.disks {
+		old := before.disk(d)
+		switch {
+		case d.source() == sourceExisting && (old == nil || !old.ExistingVolumeName.Equal(d.ExistingVolumeName)):
+			diags.Append(r.checkExists(ctx, m, i, d.ExistingVolumeName.ValueString())...)
+		case d.needsVolume(old):
+			diags.Append(r.checkFree(ctx, m, i)...)
+		}
+	}
+	return diags
+}
+
+func (r *Resource) checkExists(ctx context.Context, m machine, i int, name string) diag.Diagnostics {
+	_, err := r.volumes.Get(ctx, m.Namespace.ValueString(), name)
+	if !apierrors.IsNotFound(err) {
+		return nil // a right that is missing, or the like, is no proof
+	}
+	return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(diskPath(i, "existing_volume_name"), "Volume not found",
+		fmt.Sprintf("There is no volume %q in the namespace %q, so the %s could not start. %s\n\n"+
+			"Create it, or refer to the resource that does, so that Terraform makes it first.", name, m.Namespace.ValueString(), m.title(), nothingDone))}
+}
+
+func (r *Resource) checkFree(ctx context.Context, m machine, i int) diag.Diagnostics {
+	d := m.disks[i]
+	volume, err := r.volumes.Get(ctx, m.Namespace.ValueString(), d.VolumeName.ValueString())
+	if err != nil {
+		return nil
+	}
+	differs := d.differsFrom(volume, m.Namespace.ValueString())
+	if differs == "" {
+		return nil
+	}
+	return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(diskPath(i, "volume_name"), "Volume exists already",
+		fmt.Sprintf("There is a volume %q in the namespace %q already, and it is not what this disk asks for: %s. Harvester would use it as it is. %s\n\n"+
+			"Choose another volume_name or leave it out, delete the volume if its data are not needed, or attach it with existing_volume_name.",
+			volume.Name, volume.Namespace, differs, nothingDone))}
+}
+
+// differsFrom says in words what an existing volume has otherwise than this
+// disk wants; "" if it fits.
+func (d disk) differsFrom(volume *corev1.PersistentVolumeClaim, namespace string) string {
+	template := volumeTemplate{PersistentVolumeClaim: *volume}
+	class := ""
+	if volume.Spec.StorageClassName != nil {
+		class = *volume.Spec.StorageClassName
+	}
+	var differences []string
+	if wanted := qualified(d.Image, namespace); template.image(namespace) != wanted {
+		differences = append(differences, fmt.Sprintf("it was made from %s, not from %s", imageText(template.image(namespace)), imageText(wanted)))
+	}
+	if class != d.StorageClassName.ValueString() {
+		differences = append(differences, fmt.Sprintf("its storage class is %q", class))
+	}
+	if volume.DeletionTimestamp != nil {
+		differences = append(differences, "it is being deleted")
+	}
+	return strings.Join(differences, ", ")
+}
+
+func imageText(id string) string {
+	if id == "" {
+		return "no image"
+	}
+	return fmt.Sprintf("the image %q", id)
+}
+
+// prepareSeed resolves the cloud-init data with all that goes into them; nil if
+// nothing about them changes.
+func (r *Resource) prepareSeed(ctx context.Context, m machine, before *machine) (*seed, diag.Diagnostics) {
+	if before != nil && m.seedsLike(*before) {
+		return nil, nil
+	}
+	result := seedOf(m.cloudInit)
+	if result.kind == "" {
+		return &result, nil
+	}
+	keys, diags := r.publicKeys(ctx, m)
+	diags.Append(r.checkSecrets(ctx, m, result)...)
+	if diags.HasError() {
+		return nil, diags
+	}
+	if user := m.tag(tagSSHUser); result.takesKeys() && (len(keys) > 0 || user != "") && injectable(result.userData) {
+		result.userData = withLogin(result.userData, user, keys)
+	}
+	if result == (seed{kind: result.kind}) {
+		diags.Append(emptyCloudInit())
+	}
+	return &result, append(diags, r.checkKeys(ctx, m, result, keys)...)
+}
+
+// seedsLike says that the cloud-init data of two machines come out the same.
+func (m machine) seedsLike(other machine) bool {
+	return m.CloudInit.Equal(other.CloudInit) && m.SSHKeys.Equal(other.SSHKeys) && m.tag(tagSSHUser) == other.tag(tagSSHUser)
+}
+
+// publicKeys reads the SSH keys the machine names.
+func (r *Resource) publicKeys(ctx context.Context, m machine) ([]string, diag.Diagnostics) {
+	pairs := kube.For[api.KeyPair](r.session.Client, api.KeyPairs, "KeyPair")
+	var keys []string
+	var diags diag.Diagnostics
+	for i, id := range m.keyIDs() {
+		namespace, name, _ := tfbase.ParseID(id) // validated
+		pair, err := pairs.Get(ctx, namespace, name)
+		at := path.Root("ssh_keys").AtListIndex(i)
+		switch {
+		case apierrors.IsNotFound(err):
+			diags.AddAttributeError(at, "SSH key not found", fmt.Sprintf("There is no SSH key %q in Harvester. %s\n\n"+
+				"Create it, or refer to it as harvester_ssh_key.<name>.id, so that Terraform makes it first.", id, nothingDone))
+		case err != nil:
+			diags.Append(diagnose.API("read", fmt.Sprintf("SSH key %q", id), nothingDone, err))
+		default:
+			keys = append(keys, strings.TrimSpace(pair.Spec.PublicKey))
+		}
+	}
+	return keys, diags
+}
+
+// checkSecrets: a machine whose Secret is missing hangs without a word.
+func (r *Resource) checkSecrets(ctx context.Context, m machine, s seed) diag.Diagnostics {
+	var diags diag.Diagnostics
+	for _, use := range []struct{ attribute, name string }{
+		{"user_data_secret_name", s.userDataSecret}, {"network_data_secret_name", s.networkDataSecret},
+	} {
+		if use.name == "" {
+			continue
+		}
+		if _, err := r.secrets.Get(ctx, m.Namespace.ValueString(), use.name); apierrors.IsNotFound(err) {
+			diags.AddAttributeError(path.Root("cloudinit").AtListIndex(0).AtName(use.attribute), "Secret not found",
+				fmt.Sprintf("There is no Secret %q in the namespace %q, so the %s could not start. %s\n\n"+
+					"Create it, or refer to it as harvester_cloudinit_secret.<name>.name, so that Terraform makes it first.",
+					use.name, m.Namespace.ValueString(), m.title(), nothingDone))
+		}
+	}
+	return diags
+}
+
+// checkKeys: keys that do not reach the guest are a surprise at the first login.
+func (r *Resource) checkKeys(ctx context.Context, m machine, s seed, keys []string) diag.Diagnostics {
+	content := s.content()
+	if s.userDataSecret != "" {
+		secret, err := r.secrets.Get(ctx, m.Namespace.ValueString(), s.userDataSecret)
+		if err != nil {
+			return nil
+		}
+		content = string(secret.Data[keyUserData])
+	}
+	var missing []string
+	for i, key := range keys {
+		if !strings.Contains(content, material(key)) {
+			missing = append(missing, m.keyIDs()[i])
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("ssh_keys"), "SSH keys not in the user data",
+		fmt.Sprintf("The keys %s would not reach the guest: they are not added to user data that are in base64, in a Secret or no cloud-config, "+
+			"or that have ssh_authorized_keys already. %s\n\nAdd them to the user data, or remove them from ssh_keys.", strings.Join(missing, ", "), nothingDone))}
+}
+
+// material is a public key without its comment.
+func material(key string) string {
+	fields := strings.Fields(key)
+	if len(fields) > 2 {
+		fields = fields[:2]
+	}
+	return strings.Join(fields, " ")
+}

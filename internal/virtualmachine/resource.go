@@ -1,0 +1,221 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Package virtualmachine is the resource harvester_virtualmachine: it makes a
+// virtual machine from ready images and waits until it runs.
+package virtualmachine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+)
+
+// Type is the name of the resource.
+const Type = "harvester_virtualmachine"
+
+// Resource is harvester_virtualmachine.
+type Resource struct {
+	session   *tfbase.Session
+	machines  kube.Resource[kubevirtv1.VirtualMachine]
+	instances kube.Resource[kubevirtv1.VirtualMachineInstance]
+	volumes   kube.Resource[corev1.PersistentVolumeClaim]
+	secrets   kube.Resource[corev1.Secret]
+	classes   kube.Resource[storagev1.StorageClass]
+}
+
+var (
+	_ resource.ResourceWithConfigure      = (*Resource)(nil)
+	_ resource.ResourceWithImportState    = (*Resource)(nil)
+	_ resource.ResourceWithModifyPlan     = (*Resource)(nil)
+	_ resource.ResourceWithUpgradeState   = (*Resource)(nil)
+	_ resource.ResourceWithValidateConfig = (*Resource)(nil)
+)
+
+// NewResource returns the resource, not yet configured.
+func NewResource() resource.Resource { return &Resource{} }
+
+// Metadata names the resource.
+func (r *Resource) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = Type
+}
+
+// Schema describes the resource.
+func (r *Resource) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = vmSchema()
+}
+
+// Configure takes the session.
+func (r *Resource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	session, diags := tfbase.SessionFrom(req.ProviderData)
+	resp.Diagnostics.Append(diags...)
+	if session == nil {
+		return
+	}
+	r.session = session
+	r.machines = kube.For[kubevirtv1.VirtualMachine](session.Client, api.VirtualMachines, "VirtualMachine")
+	r.instances = kube.For[kubevirtv1.VirtualMachineInstance](session.Client, api.VirtualMachineInstances, "VirtualMachineInstance")
+	r.volumes = kube.For[corev1.PersistentVolumeClaim](session.Client, api.PersistentVolumeClaims, "PersistentVolumeClaim")
+	r.secrets = kube.For[corev1.Secret](session.Client, api.Secrets, "Secret")
+	r.classes = kube.For[storagev1.StorageClass](session.Client, api.StorageClasses, "StorageClass")
+}
+
+// ImportState takes namespace/name.
+func (r *Resource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	tfbase.ImportNamespaced(ctx, req, resp)
+}
+
+func (r *Resource) configured() diag.Diagnostics {
+	if r.session == nil {
+		return diag.Diagnostics{tfbase.Unconfigured()}
+	}
+	return nil
+}
+
+// Create makes the machine and waits for it. Everything that can be checked is
+// checked before the first write; the id is in the state before the wait begins.
+func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan model
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(r.configured()...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := plan.Timeouts.Creating(ctx, limits)
+	defer cancel()
+
+	vm, diags := r.create(ctx, &plan)
+	if vm != nil {
+		diags.Append(save(ctx, &plan, sight{vm: vm.object, secret: vm.secret}, &resp.State)...)
+	}
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(r.await(ctx, &plan, goalOf(&plan, ""), "It exists and is marked for replacement: "+
+		"the next apply deletes it and starts over. Volumes without auto_delete stay.")...)
+	resp.Diagnostics.Append(r.refresh(ctx, &plan, &resp.State)...)
+}
+
+// Read refreshes the state. Only a NotFound removes it.
+func (r *Resource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var state model
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	resp.Diagnostics.Append(r.configured()...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := state.Timeouts.Reading(ctx, limits)
+	defer cancel()
+
+	seen, err := r.look(ctx, state.Namespace.ValueString(), state.Name.ValueString())
+	switch {
+	case apierrors.IsNotFound(err):
+		resp.State.RemoveResource(ctx)
+	case err != nil:
+		resp.Diagnostics.Append(diagnose.API("read", state.title(), "The state was left as it was.", err))
+	default:
+		resp.Diagnostics.Append(save(ctx, &state, seen, &resp.State)...)
+	}
+}
+
+// Update changes the machine in place, restarts it if that is wanted and needed,
+// and waits for it.
+func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan, state model
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	resp.Diagnostics.Append(r.configured()...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := plan.Timeouts.Updating(ctx, limits)
+	defer cancel()
+
+	effect, diags := r.change(ctx, &plan, &state)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if effect.settle {
+		resp.Diagnostics.Append(r.await(ctx, &plan, goalOf(&plan, effect.restarted), "The change itself was accepted.")...)
+	}
+	resp.Diagnostics.Append(r.refresh(ctx, &plan, &resp.State)...)
+}
+
+// Delete removes the machine, and of its volumes those it owns and that are
+// to go with it.
+func (r *Resource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	var state model
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	resp.Diagnostics.Append(r.configured()...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := state.Timeouts.Deleting(ctx, limits)
+	defer cancel()
+	resp.Diagnostics.Append(r.remove(ctx, &state)...)
+}
+
+// refresh reads the machine and saves what it is now. After a wait that failed
+// the time is up, so it gets a little of its own.
+func (r *Resource) refresh(ctx context.Context, m *model, state *tfsdk.State) diag.Diagnostics {
+	ctx, cancel := afterwards(ctx)
+	defer cancel()
+	seen, err := r.look(ctx, m.Namespace.ValueString(), m.Name.ValueString())
+	if err != nil {
+		return diag.Diagnostics{diagnose.API("read", m.title(), "What was done to it stays. Plan again to see its state.", err)}
+	}
+	return save(ctx, m, seen, state)
+}
+
+// look reads all there is to see of a machine. The error is that of the machine
+// itself if there is none.
+func (r *Resource) look(ctx context.Context, namespace, name string) (sight, error) {
+	vm, err := r.machines.Get(ctx, namespace, name)
+	if err != nil {
+		return sight{}, err
+	}
+	vmi, err := r.instances.Get(ctx, namespace, name)
+	switch {
+	case apierrors.IsNotFound(err):
+		vmi = nil
+	case err != nil:
+		// Not to be mistaken for the machine's own absence.
+		return sight{}, fmt.Errorf("read the instance: %w", err)
+	}
+	return sight{vm: vm, vmi: vmi, secret: r.ownSecretOf(ctx, vm)}, nil
+}
+
+// ownSecretOf reads the Secret with cloud-init data that were too long for the
+// machine, if there is one. One that cannot be read is left out: then nothing is
+// known to differ.
+func (r *Resource) ownSecretOf(ctx context.Context, vm *kubevirtv1.VirtualMachine) *corev1.Secret {
+	name := ownSecretName(vm)
+	if name == "" {
+		return nil
+	}
+	secret, err := r.secrets.Get(ctx, vm.Namespace, name)
+	if err != nil {
+		return nil
+	}
+	return secret
+}
+
+func save(ctx context.Context, m *model, seen sight, state *tfsdk.State) diag.Diagnostics {
+	diags := m.read(ctx, seen)
+	diags.Append(state.Set(ctx, m)...)
+	return diags
+}

@@ -1,0 +1,173 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package virtualmachine
+
+import (
+	"maps"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+)
+
+// limits are generous: cloning a big image onto slow disks, or a first boot that
+// has to bring an address, takes its time, and a timeout taints the machine.
+var limits = tfbase.Limits{Create: 15 * time.Minute, Read: 2 * time.Minute, Update: 15 * time.Minute, Delete: 10 * time.Minute}
+
+func vmSchema() schema.Schema {
+	return schema.Schema{
+		Version: tfbase.SchemaVersion,
+		MarkdownDescription: "A virtual machine. Plan and apply refuse one whose image is missing, incomplete, failed or too large for its disk. " +
+			"Creation ends when the machine runs (and has its addresses, where `wait_for_lease` asks for them), or fails with what the cluster says.\n\n" +
+			"Import with `namespace/name`.",
+		Attributes: attributes(),
+		Blocks: map[string]schema.Block{
+			"disk":              diskBlock(),
+			"network_interface": networkInterfaceBlock(),
+			"cloudinit":         cloudInitBlock(),
+			"input":             inputBlock(),
+			"tpm":               tpmBlock(),
+			"timeouts":          tfbase.TimeoutsBlock(limits),
+		},
+	}
+}
+
+func attributes() map[string]schema.Attribute {
+	all := tfbase.Namespaced("virtual machine")
+	for _, group := range []map[string]schema.Attribute{metadataAttributes(all), computeAttributes(), firmwareAttributes(), operationAttributes()} {
+		maps.Copy(all, group)
+	}
+	return all
+}
+
+// metadataAttributes are the shared ones whose descriptions say more for a machine.
+func metadataAttributes(shared map[string]schema.Attribute) map[string]schema.Attribute {
+	tags, _ := shared["tags"].(schema.MapAttribute)
+	tags.MarkdownDescription = "Tags as Harvester's dashboard shows them: labels under `tag.harvesterhci.io/`, on the machine and its instance. " +
+		"The value of the tag `ssh-user` is added to `cloudinit.user_data` as `user`, under the same conditions as `ssh_keys`, unless there is a `user` already."
+	labels, _ := shared["labels"].(schema.MapAttribute)
+	labels.MarkdownDescription = "Kubernetes labels of the machine and its instance. Labels that others put there are left alone."
+	return map[string]schema.Attribute{
+		"tags": tags, "labels": labels,
+		"state": schema.StringAttribute{
+			Computed: true,
+			MarkdownDescription: "State of the machine: `Ready` (runs and has the addresses it was to wait for), `Running` (without them yet), `Starting`, " +
+				"`Stopping`, `Off`, `Failed` or `Unknown`.",
+		},
+		"message": schema.StringAttribute{
+			Computed:            true,
+			MarkdownDescription: "What the cluster says about the state: why the machine does not start, or that a change waits for a restart. Empty when all is well.",
+		},
+		"node_name": schema.StringAttribute{
+			Computed:            true,
+			MarkdownDescription: "Node the machine runs on; null while it does not run.",
+		},
+	}
+}
+
+func computeAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"cpu": schema.Int64Attribute{
+			Optional: true, Computed: true, Default: int64default.StaticInt64(1),
+			MarkdownDescription: "Number of virtual CPUs. Default: `1`. A machine made elsewhere keeps its topology (sockets, cores, threads) as long as the number stays.",
+			Validators:          []validator.Int64{int64validator.AtLeast(1)},
+		},
+		"memory": schema.StringAttribute{
+			Optional: true, Computed: true, Default: stringdefault.StaticString("1Gi"),
+			MarkdownDescription: "Memory, as in `512Mi` or `4Gi`. Default: `1Gi`.",
+			Validators:          []validator.String{tfbase.Quantity()},
+		},
+		"reserved_memory": schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: "Part of the memory that is kept from the guest for the emulator. The cluster decides if unset.",
+			Validators:          []validator.String{emptyOr(tfbase.Quantity())},
+		},
+		"cpu_model": schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: "CPU model the guest sees, for example `host-passthrough`. The cluster's default if unset.",
+		},
+		"cpu_pinning": schema.BoolAttribute{
+			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
+			MarkdownDescription: "Give each virtual CPU a CPU of the node for itself. Needs a node with the CPU manager enabled. Default: `false`.",
+		},
+		"isolate_emulator_thread": schema.BoolAttribute{
+			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
+			MarkdownDescription: "Give the emulator one more CPU of its own. Needs `cpu_pinning`. Default: `false`.",
+		},
+		"node_selector": schema.MapAttribute{
+			Optional: true, ElementType: types.StringType,
+			MarkdownDescription: "Labels a node must have to run the machine.",
+		},
+	}
+}
+
+func firmwareAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"machine_type": schema.StringAttribute{
+			Optional: true, Computed: true,
+			MarkdownDescription: "Machine type of the emulator, for example `q35`. The cluster's default if unset.",
+			PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
+		},
+		"efi": schema.BoolAttribute{
+			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
+			MarkdownDescription: "Boot with EFI instead of BIOS. Default: `false`.",
+		},
+		"secure_boot": schema.BoolAttribute{
+			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
+			MarkdownDescription: "Boot only signed code. Needs `efi`. Default: `false`.",
+		},
+		"hostname": schema.StringAttribute{
+			Optional: true, Computed: true,
+			MarkdownDescription: "Host name of the guest. If unset, the guest gets the machine's name, and a host name set elsewhere stays.",
+			PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
+			Validators:          []validator.String{emptyOr(hostname())},
+		},
+	}
+}
+
+func operationAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"run_strategy": schema.StringAttribute{
+			Optional: true, Computed: true, Default: stringdefault.StaticString(string(kubevirtv1.RunStrategyRerunOnFailure)),
+			MarkdownDescription: "When the machine runs: `Always`, `RerunOnFailure` (always, but it may shut itself down), `Manual` (it is started and stopped " +
+				"elsewhere; creation does not wait for it) or `Halted`. A change starts or stops it. Default: `RerunOnFailure`.",
+			Validators: []validator.String{stringvalidator.OneOf(runStrategies()...)},
+		},
+		"start": schema.BoolAttribute{
+			Optional:            true,
+			MarkdownDescription: "Use `run_strategy` instead: `true` means `RerunOnFailure`, `false` means `Halted`.",
+			DeprecationMessage:  "Use run_strategy instead: start = true is run_strategy = \"RerunOnFailure\", start = false is run_strategy = \"Halted\".",
+		},
+		"restart_after_update": schema.BoolAttribute{
+			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
+			MarkdownDescription: "Restart a running machine after a change that only a restart brings into effect. Default: `false`: such a change waits for the next restart.",
+		},
+		"ssh_keys": schema.ListAttribute{
+			Optional: true, ElementType: types.StringType,
+			MarkdownDescription: "SSH keys in Harvester, as `namespace/name`, or `name` for one in the machine's namespace. They are added to `cloudinit.user_data` if " +
+				"neither `user_data_base64` nor `user_data_secret_name` is set and `user_data` has no `ssh_authorized_keys`; otherwise the user data must hold " +
+				"them already. Needs a `cloudinit` block.",
+			Validators: []validator.List{listvalidator.ValueStringsAre(reference())},
+		},
+	}
+}
+
+func runStrategies() []string {
+	return []string{
+		string(kubevirtv1.RunStrategyAlways), string(kubevirtv1.RunStrategyRerunOnFailure),
+		string(kubevirtv1.RunStrategyManual), string(kubevirtv1.RunStrategyHalted),
+	}
+}

@@ -42,7 +42,7 @@ func Watch(ctx context.Context, client dynamic.Interface, namespace string, out 
 	}); err != nil {
 		return err
 	}
-	board := newBoard(mpb.NewWithContext(ctx, mpb.WithOutput(out), mpb.WithAutoRefresh(), mpb.WithWidth(40)))
+	board := newBoard(mpb.NewWithContext(ctx, mpb.WithOutput(out), mpb.WithAutoRefresh()))
 	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(object any) { board.show(object) },
 		UpdateFunc: func(_, object any) { board.show(object) },
@@ -126,6 +126,7 @@ func (b *board) add(image imagestate.Image, size int64) *row {
 	}
 	r.from = r.total * image.Progress / 100
 	r.bar = b.progress.AddBar(r.total,
+		mpb.BarWidth(30),
 		mpb.PrependDecorators(decor.Name(image.ID(), decor.WCSyncSpaceR), decor.Any(b.status(r), decor.WCSyncSpaceR)),
 		mpb.AppendDecorators(decor.Any(b.pace(r, size > 0))),
 	)

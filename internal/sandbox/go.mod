@@ -6,6 +6,7 @@ require (
 	github.com/go-logr/logr v1.4.3
 	github.com/harvester/harvester v1.8.1
 	github.com/longhorn/longhorn-manager v1.10.0
+	github.com/rancher/steve v0.7.17
 	github.com/sirupsen/logrus v1.9.3
 	github.com/spf13/cobra v1.9.1
 	github.com/spf13/pflag v1.0.7
@@ -15,6 +16,7 @@ require (
 	k8s.io/api v0.34.1
 	k8s.io/apiextensions-apiserver v0.34.1
 	k8s.io/apimachinery v0.34.1
+	k8s.io/apiserver v0.34.1
 	k8s.io/client-go v12.0.0+incompatible
 	k8s.io/controller-manager v0.33.7
 	k8s.io/klog/v2 v2.130.1
@@ -208,7 +210,6 @@ require (
 	github.com/rancher/rancher/pkg/apis v0.0.0 // indirect
 	github.com/rancher/remotedialer v0.4.5-rc.3 // indirect
 	github.com/rancher/rke v1.8.5 // indirect
-	github.com/rancher/steve v0.7.17 // indirect
 	github.com/rancher/system-upgrade-controller/pkg/apis v0.0.0-20250306000150-b1a9781accab // indirect
 	github.com/rancher/wrangler v1.1.2 // indirect
 	github.com/rancher/wrangler/v3 v3.2.4 // indirect
@@ -277,7 +278,6 @@ require (
 	gopkg.in/yaml.v2 v2.4.0 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 	helm.sh/helm/v3 v3.17.3 // indirect
-	k8s.io/apiserver v0.34.1 // indirect
 	k8s.io/cli-runtime v0.34.1 // indirect
 	k8s.io/cloud-provider v0.33.4 // indirect
 	k8s.io/cluster-bootstrap v0.31.5 // indirect

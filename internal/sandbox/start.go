@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/cdi"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/controlplane"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/crds"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/faults"
@@ -49,10 +51,11 @@ type sandbox struct {
 	log       *slog.Logger
 	faults    *faults.Switch
 	listeners *listeners
-	internal  *http.ServeMux // admission webhooks
+	internal  *http.ServeMux // admission webhooks and CDI's proxy for uploads
 
 	plane        *controlplane.ControlPlane
 	longhorn     *longhorn.Longhorn
+	cdi          *cdi.CDI
 	subresources http.Handler
 	front        *http.Server
 
@@ -188,10 +191,7 @@ func (s *sandbox) installDefinitions(ctx context.Context) error {
 
 func (s *sandbox) startSimulators(context.Context) (err error) {
 	config := s.plane.Config(controlplane.Simulators)
-	s.longhorn, err = longhorn.New(longhorn.Options{
-		Config: config, Dir: s.file("longhorn"), Faults: s.faults, Log: s.log.With("part", "longhorn"), Pace: s.pace,
-	})
-	if err != nil {
+	if err := s.newStorage(); err != nil {
 		return err
 	}
 	disks, err := volumes.New(volumes.Options{Config: config, Log: s.log.With("part", "volumes"), Pace: s.pace})
@@ -202,13 +202,43 @@ func (s *sandbox) startSimulators(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.subresources = machines.Subresources()
+	s.subresources = besideAPIServer(machines.Subresources(), s.cdi.Tokens())
 	s.run("longhorn", s.longhorn.Run)
+	s.run("cdi", s.cdi.Run)
 	s.run("volumes", disks.Run)
 	s.run("kubevirt", machines.Run)
-	s.serve("longhorn's backend", &http.Server{Handler: s.longhorn.Backend()}, s.listeners.backend)
+	backend := http.NewServeMux()
+	backend.Handle("/", s.longhorn.Backend())
+	backend.Handle("/images/", s.cdi.Downloads())
+	s.serve("backend", &http.Server{Handler: backend}, s.listeners.backend)
 	harvester.RedirectBackend(s.listeners.backend.Addr().String())
 	return nil
+}
+
+// newStorage makes the two that have disks. Each can open those of the other.
+func (s *sandbox) newStorage() (err error) {
+	config := s.plane.Config(controlplane.Simulators)
+	s.cdi, err = cdi.New(cdi.Options{
+		Config: config, Dir: s.file("cdi"), Faults: s.faults, Log: s.log.With("part", "cdi"), Pace: s.pace,
+		Disk: func(ctx context.Context, volume string) (io.ReadCloser, error) { return s.longhorn.Disk(ctx, volume) },
+	})
+	if err != nil {
+		return err
+	}
+	s.longhorn, err = longhorn.New(longhorn.Options{
+		Config: config, Dir: s.file("longhorn"), Faults: s.faults, Log: s.log.With("part", "longhorn"), Pace: s.pace,
+		Written: s.cdi.Disk,
+	})
+	return err
+}
+
+// besideAPIServer serves the APIs that are not kube-apiserver's.
+func besideAPIServer(machines, tokens http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", machines)
+	mux.Handle(cdi.TokenPath, tokens)
+	mux.Handle(cdi.TokenPath+"/", tokens)
+	return mux
 }
 
 func (s *sandbox) startWebhooks(ctx context.Context) error {
@@ -226,6 +256,7 @@ func (s *sandbox) startWebhooks(ctx context.Context) error {
 		return err
 	}
 	s.internal.Handle(longhornMutationPath, s.longhorn.Mutator())
+	s.internal.Handle("/v1beta1/", s.cdi.UploadProxy())
 	if err := s.serveTLS("webhooks", s.internal, s.listeners.internal); err != nil {
 		return err
 	}
@@ -234,7 +265,7 @@ func (s *sandbox) startWebhooks(ctx context.Context) error {
 
 func (s *sandbox) startHarvester(ctx context.Context) error {
 	config := harvester.WithSubresources(s.plane.Config(controlplane.Harvester), s.listeners.front.Addr().String())
-	handler, err := harvester.Start(context.WithoutCancel(ctx), config)
+	handler, err := harvester.Start(context.WithoutCancel(ctx), config, s.listeners.internal.Addr().String())
 	if err != nil {
 		return err
 	}

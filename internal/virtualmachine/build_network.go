@@ -4,6 +4,7 @@
 package virtualmachine
 
 import (
+	"github.com/hashicorp/terraform-plugin-framework/types"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 )
 
@@ -109,5 +110,5 @@ func (n *networkInterface) settle(old *networkInterface) {
 		n.Type = old.Type
 		return
 	}
-	n.Type = stringValue(networkInterface{NetworkName: n.NetworkName}.kind())
+	n.Type = types.StringValue(networkInterface{NetworkName: n.NetworkName}.kind())
 }

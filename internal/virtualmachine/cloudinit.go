@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/hashicorp/terraform-plugin-framework/types"
 	corev1 "k8s.io/api/core/v1"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/yaml"
@@ -236,5 +235,3 @@ func readSeed(volume *kubevirtv1.Volume) seed {
 func ownSecret(vmName, secret string) bool { return strings.HasPrefix(secret, ownSecretPrefix(vmName)) }
 
 func ownSecretPrefix(vmName string) string { return vmName + "-cloudinit-" }
-
-func stringValue(text string) types.String { return types.StringValue(text) }

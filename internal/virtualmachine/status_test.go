@@ -11,6 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubevirtv1 "kubevirt.io/api/core/v1"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 )
 
 func machineIn(strategy kubevirtv1.VirtualMachineRunStrategy, status kubevirtv1.VirtualMachinePrintableStatus, leases ...string) *kubevirtv1.VirtualMachine {
@@ -178,6 +180,11 @@ func TestDoomed(t *testing.T) {
 	volumeNamed(swapped.Spec.Template.Spec.Volumes, "rootdisk").PersistentVolumeClaim.ClaimName = "someone-elses"
 	if got := doomed(m.disks, swapped); len(got) != 0 {
 		t.Errorf("another volume: %q", got)
+	}
+	// Even with a template it is not the volume the state said would go.
+	swapped.Annotations[api.AnnotationVolumeClaimTemplates] = `[{"metadata":{"name":"someone-elses"}}]`
+	if got := doomed(m.disks, swapped); len(got) != 0 {
+		t.Errorf("another volume with a template: %q", got)
 	}
 	detached := vm.DeepCopy()
 	detached.Spec.Template.Spec.Volumes = nil

@@ -3,8 +3,8 @@
 
 // Package front is the one HTTPS address of the sandbox. It stands for the VIP
 // of a Harvester cluster and the ingress behind it: it checks tokens, sends a
-// request to Harvester, to KubeVirt's own API or to kube-apiserver, and can
-// spoil uploads on request.
+// request to Harvester, to KubeVirt's and CDI's own APIs or to kube-apiserver, and
+// can spoil uploads on request.
 package front
 
 import (
@@ -35,8 +35,8 @@ type Options struct {
 	// KubeAPIServer is the URL of kube-apiserver, Authority whom to trust there.
 	KubeAPIServer *url.URL
 	Authority     *x509.CertPool
-	// Harvester serves Harvester's API and dashboard, Subresources KubeVirt's
-	// own API, and Sandbox the sandbox's own endpoints under /sandbox/.
+	// Harvester serves Harvester's API and dashboard, Subresources KubeVirt's and
+	// CDI's own APIs, and Sandbox the sandbox's own endpoints under /sandbox/.
 	Harvester    http.Handler
 	Subresources http.Handler
 	Sandbox      http.Handler
@@ -70,7 +70,7 @@ func (f *front) route(path string) http.Handler {
 	switch {
 	case below(path, "/v1"), below(path, "/v3"), below(path, "/v3-public"), below(path, "/dashboard"):
 		return f.harvester
-	case below(path, "/apis/subresources.kubevirt.io"):
+	case below(path, "/apis/subresources.kubevirt.io"), below(path, "/apis/upload.cdi.kubevirt.io"):
 		return f.subresources
 	case below(path, "/sandbox"):
 		return f.sandbox
@@ -107,12 +107,14 @@ func proxy(target *url.URL, authority *x509.CertPool, log *slog.Logger) http.Han
 	}
 }
 
-// guarded lets only requests with one of the tokens pass.
+// guarded lets only requests with one of the tokens pass, and keeps the token to
+// itself as Rancher does: Harvester passes the headers of uploads on.
 func guarded(tokens []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		for _, token := range tokens {
 			if subtle.ConstantTimeCompare([]byte(given), []byte(token)) == 1 {
+				r.Header.Del("Authorization")
 				next.ServeHTTP(w, r)
 				return
 			}

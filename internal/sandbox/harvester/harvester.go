@@ -50,11 +50,12 @@ var environment = map[string]string{
 }
 
 // Start starts Harvester's controllers and returns the handler of its API, once
-// that knows the cluster's kinds.
+// that knows the cluster's kinds. Harvester will find CDI's proxy for uploads at
+// an address.
 //
 // Harvester must not see ctx end before the process does: its leader election
 // ends the process then.
-func Start(ctx context.Context, config *rest.Config) (http.Handler, error) {
+func Start(ctx context.Context, config *rest.Config, uploadProxy string) (http.Handler, error) {
 	for name, value := range environment {
 		if err := os.Setenv(name, value); err != nil {
 			return nil, err
@@ -64,7 +65,10 @@ func Start(ctx context.Context, config *rest.Config) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting Harvester: %w", err)
 	}
-	return harvester.Handler, waitReady(ctx, harvester.Handler)
+	if err := waitReady(ctx, harvester.Handler); err != nil {
+		return nil, err
+	}
+	return harvester.Handler, redirectUploads(harvester, uploadProxy)
 }
 
 // newServer tries again where a cluster would restart the pod: Harvester makes

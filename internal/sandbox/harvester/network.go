@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 
 	"k8s.io/client-go/rest"
@@ -17,19 +19,23 @@ import (
 // the bytes of images.
 const longhornBackend = "longhorn-backend.longhorn-system:9500"
 
-// subresources is the API that KubeVirt serves beside kube-apiserver.
-const subresources = "/apis/subresources.kubevirt.io/"
+// downloaders are the addresses of the deployments that Harvester makes to serve
+// the disks of images.
+var downloaders = regexp.MustCompile(`^[^:]+-downloader\.[^.:]+:80$`)
+
+// subresources are the APIs that KubeVirt and CDI serve beside kube-apiserver.
+var subresources = []string{"/apis/subresources.kubevirt.io/", "/apis/upload.cdi.kubevirt.io/"}
 
 // RedirectBackend makes Harvester, which uses Go's default transport, find
-// Longhorn at a local address, and keeps it from reaching anything that is not
-// local.
+// Longhorn and its own deployments at a local address, and keeps it from
+// reaching anything that is not local.
 func RedirectBackend(address string) {
 	transport := http.DefaultTransport.(*http.Transport)
 	// A proxy would resolve the cluster's names itself.
 	transport.Proxy = nil
 	dialer := &net.Dialer{}
 	transport.DialContext = func(ctx context.Context, network, target string) (net.Conn, error) {
-		if target == longhornBackend {
+		if target == longhornBackend || downloaders.MatchString(target) {
 			target = address
 		}
 		if !isLocal(target) {
@@ -48,22 +54,22 @@ func isLocal(address string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// WithSubresources returns a copy of config whose requests for KubeVirt's own
-// API go to another host.
+// WithSubresources returns a copy of config whose requests for KubeVirt's and
+// CDI's own APIs go to another host.
 func WithSubresources(config *rest.Config, host string) *rest.Config {
 	config = rest.CopyConfig(config)
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return detour{next, host} })
 	return config
 }
 
-// detour sends requests for KubeVirt's own API to a host.
+// detour sends requests for the APIs beside kube-apiserver to a host.
 type detour struct {
 	next http.RoundTripper
 	host string
 }
 
 func (d detour) RoundTrip(request *http.Request) (*http.Response, error) {
-	if strings.HasPrefix(request.URL.Path, subresources) {
+	if slices.ContainsFunc(subresources, func(api string) bool { return strings.HasPrefix(request.URL.Path, api) }) {
 		request = request.Clone(request.Context())
 		request.URL.Host = d.host
 		request.Host = ""

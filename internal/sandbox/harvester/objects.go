@@ -38,7 +38,7 @@ func CreateObjects(ctx context.Context, config *rest.Config) error {
 		object := &unstructured.Unstructured{}
 		err := documents.Decode(object)
 		if errors.Is(err, io.EOF) {
-			return createNodes(ctx, config)
+			return creator.createOthers(ctx, config)
 		}
 		if err != nil {
 			return fmt.Errorf("reading the base objects: %w", err)
@@ -47,6 +47,18 @@ func CreateObjects(ctx context.Context, config *rest.Config) error {
 			return fmt.Errorf("creating %s %s: %w", object.GetKind(), object.GetName(), err)
 		}
 	}
+}
+
+// createOthers creates what does not fit into a file.
+func (c *creator) createOthers(ctx context.Context, config *rest.Config) error {
+	release, err := release()
+	if err != nil {
+		return err
+	}
+	if err := c.create(ctx, release); err != nil {
+		return fmt.Errorf("creating the release of Harvester's chart: %w", err)
+	}
+	return createNodes(ctx, config)
 }
 
 // creator creates objects of any kind.

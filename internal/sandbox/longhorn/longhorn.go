@@ -13,6 +13,7 @@ package longhorn
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"sync"
@@ -51,6 +52,9 @@ type Options struct {
 	Config *rest.Config
 	// Dir is where the files of images are stored.
 	Dir string
+	// Written opens the disk that somebody has written to a volume. Without it, and where it does not exist, volumes hold
+	// what they are made from.
+	Written func(volume string) (io.ReadCloser, error)
 	// Faults says how to misbehave. Without it there are no faults.
 	Faults *faults.Switch
 	// Log is where Longhorn logs. Without it, it does not.
@@ -66,6 +70,7 @@ type Longhorn struct {
 	config  *rest.Config
 	api     client.Client
 	store   store
+	written func(volume string) (io.ReadCloser, error)
 	faults  *faults.Switch
 	log     *slog.Logger
 	pace    pace.Pace
@@ -94,10 +99,14 @@ func newWith(options Options, api client.Client) (*Longhorn, error) {
 	if options.Faults == nil {
 		options.Faults = faults.NewSwitch()
 	}
+	if options.Written == nil {
+		options.Written = func(string) (io.ReadCloser, error) { return nil, os.ErrNotExist }
+	}
 	return &Longhorn{
 		config:  options.Config,
 		api:     api,
 		store:   store{options.Dir},
+		written: options.Written,
 		faults:  options.Faults,
 		log:     manager.Log(options.Log),
 		pace:    options.Pace,

@@ -162,19 +162,39 @@ func (l *Longhorn) passphrase(ctx context.Context, parameters map[string]string)
 	return string(secret.Data["CRYPTO_KEY_VALUE"]), nil
 }
 
-// export imports the bytes of a volume. No virtual machine ever writes here, so they are those of the image the volume
-// was made from, and zeros to the end of it.
+// export imports the bytes of a volume. No virtual machine ever writes here, so they are those that CDI has written, or
+// those of the image the volume was made from, and zeros to the end of it.
 func (l *Longhorn) export(ctx context.Context, p *pod) error {
 	volume, err := l.volume(ctx, p.parameters[lhv1beta2.DataSourceTypeExportFromVolumeParameterVolumeName])
 	if err != nil {
 		return err
 	}
-	base, err := l.openBase(ctx, volume.Spec.BackingImage)
+	bytes, err := l.openVolume(ctx, volume)
 	if err != nil {
 		return err
 	}
-	bytes := readCloser{io.LimitReader(io.MultiReader(base, zeroReader{}), volume.Spec.Size), base}
 	return p.fetch(ctx, volume.Spec.Size, func(context.Context) (io.ReadCloser, error) { return bytes, nil })
+}
+
+// Disk opens the disk of a volume.
+func (l *Longhorn) Disk(ctx context.Context, name string) (io.ReadCloser, error) {
+	volume, err := l.volume(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return l.openVolume(ctx, volume)
+}
+
+// openVolume opens the disk of a volume: what somebody has written to it, or what it holds from the start.
+func (l *Longhorn) openVolume(ctx context.Context, volume *lhv1beta2.Volume) (io.ReadCloser, error) {
+	start, err := l.written(volume.Name)
+	if errors.Is(err, os.ErrNotExist) {
+		start, err = l.openBase(ctx, volume.Spec.BackingImage)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return readCloser{io.LimitReader(io.MultiReader(start, zeroReader{}), volume.Spec.Size), start}, nil
 }
 
 // openBase opens what a volume holds from the start.

@@ -32,6 +32,8 @@ const (
 	provisionedBy     = "pv.kubernetes.io/provisioned-by"
 	provisioner       = "volume.kubernetes.io/storage-provisioner"
 	betaProvisioner   = "volume.beta.kubernetes.io/storage-provisioner"
+	// bindNow is on the claims that a pod of CDI will use, which is not there in the sandbox.
+	bindNow = "cdi.kubevirt.io/storage.bind.immediate.requested"
 )
 
 // blocker is why a claim is not bound yet.
@@ -79,7 +81,8 @@ func (v *Volumes) bind(ctx context.Context, claim *corev1.PersistentVolumeClaim,
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if why := blocked(class, user != nil, image); why != nil {
+	used := user != nil || claim.Annotations[bindNow] == "true"
+	if why := blocked(class, used, image); why != nil {
 		return v.wait(claim, why)
 	}
 	// Harvester reads from these who provisions a claim.

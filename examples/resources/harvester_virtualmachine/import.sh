@@ -1,0 +1,2 @@
+# By namespace and name.
+terraform import harvester_virtualmachine.web default/web

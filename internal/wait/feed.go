@@ -5,6 +5,8 @@ package wait
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,7 +29,7 @@ type pace struct {
 
 func defaultPace() pace {
 	return pace{
-		firstProbe: 5 * time.Second, probe: 30 * time.Second, poll: 2 * time.Second,
+		firstProbe: time.Second, probe: 30 * time.Second, poll: 2 * time.Second,
 		retry: time.Second, tolerance: 2 * time.Minute,
 	}
 }
@@ -185,12 +187,13 @@ func (f *feed) run(ctx context.Context) {
 // follow lists, then watches for as long as the server lets it.
 func (f *feed) follow(ctx context.Context) {
 	client := f.hub.in(f.key.resource, f.key.namespace)
+	waiting := f.waiting()
 	list, err := client.List(ctx, metav1.ListOptions{})
 	f.setBlind(err != nil)
 	if err != nil {
 		return
 	}
-	f.replace(list)
+	f.replace(list, waiting)
 	for version := list.GetResourceVersion(); ctx.Err() == nil; {
 		events, err := client.Watch(ctx, metav1.ListOptions{ResourceVersion: version, AllowWatchBookmarks: true})
 		if err != nil {
@@ -259,8 +262,16 @@ func (f *feed) record(name string, object *unstructured.Unstructured) {
 	}
 }
 
+// waiting returns those who wait now. A list that begins later shows them
+// absence for certain, also of objects that the feed never knew.
+func (f *feed) waiting() []*subscription {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Collect(maps.Keys(f.subscribers))
+}
+
 // replace applies a full list: what it lacks is gone.
-func (f *feed) replace(list *unstructured.UnstructuredList) {
+func (f *feed) replace(list *unstructured.UnstructuredList, waiting []*subscription) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	listed := make(map[string]bool, len(list.Items))
@@ -271,6 +282,11 @@ func (f *feed) replace(list *unstructured.UnstructuredList) {
 	for name := range f.objects {
 		if !listed[name] {
 			f.record(name, nil)
+		}
+	}
+	for _, s := range waiting {
+		if !listed[s.name] {
+			s.put(nil)
 		}
 	}
 }

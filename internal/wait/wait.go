@@ -156,7 +156,7 @@ func (w *waiter) probe(ctx context.Context, h *Hub) (bool, error) {
 		return w.see(object)
 	}
 	if ctx.Err() != nil {
-		return false, nil // the loop sees the context
+		return false, nil //nolint:nilerr // the loop sees the context
 	}
 	if w.broken.IsZero() {
 		w.broken = time.Now()

@@ -307,6 +307,15 @@ func TestUntilGone(t *testing.T) {
 	check(t, h.UntilGone(within(t, 5*time.Second), target("never-was"), describe), "")
 }
 
+// Absence is news too: whoever waits for the end of something that is gone
+// already does not wait for a probe.
+func TestGoneBeforeIsNoticedAtOnce(t *testing.T) {
+	t.Parallel()
+	h := newHarness()
+	h.pace.firstProbe, h.pace.probe = time.Hour, time.Hour
+	check(t, h.UntilGone(within(t, 2*time.Second), target("a"), func(*unstructured.Unstructured) string { return "there" }), "")
+}
+
 func TestOnChangeHearsEachMessageOnce(t *testing.T) {
 	t.Parallel()
 	h := newHarness(object("a", "uid-a", "Uploading"))

@@ -132,8 +132,7 @@ func isNetwork(err error) bool {
 
 // Config describes a mistake in the provider's connection arguments.
 func Config(err error) (field, summary, detail string) {
-	var mistake *kube.ConfigError
-	if errors.As(err, &mistake) {
+	if mistake, ok := errors.AsType[*kube.ConfigError](err); ok {
 		return mistake.Field, "Invalid provider configuration", mistake.Detail
 	}
 	return "", "Invalid provider configuration", err.Error()

@@ -44,7 +44,8 @@ func TestAPI(t *testing.T) {
 		"not found":        {apierrors.NewNotFound(images, "a"), "Not found", []string{`"a" not found`}},
 		"webhook": {
 			apierrors.NewBadRequest(`admission webhook "validator.harvesterhci.io" denied the request: url is required`),
-			"Rejected by the cluster", []string{": url is required."},
+			"Rejected by the cluster",
+			[]string{": url is required."},
 		},
 		"server in trouble": {apierrors.NewInternalError(errors.New("etcd")), "Error from the cluster", []string{"restarted or upgraded"}},
 		"network":           {&net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}, "Cluster not reachable", []string{"refused", "proxy settings"}},

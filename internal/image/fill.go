@@ -139,8 +139,7 @@ func (f *filler) part(ctx context.Context) string {
 // worthRetrying: what the client or the request is to blame for stays broken,
 // and a server that has given up does not change its mind.
 func worthRetrying(ctx context.Context, err error) bool {
-	var status *transfer.StatusError
-	if errors.As(err, &status) {
+	if status, ok := errors.AsType[*transfer.StatusError](err); ok {
 		return status.Transient()
 	}
 	return ctx.Err() == nil && !errors.As(err, new(*transfer.FileError)) && !errors.As(err, new(*failure)) && !errors.Is(err, errGone)

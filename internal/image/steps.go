@@ -153,8 +153,7 @@ func (m *model) stall() time.Duration {
 
 // unfinished describes why the image did not become ready.
 func unfinished(plan *model, image *api.VirtualMachineImage, left string, err error) diag.Diagnostic {
-	var failed *failure
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*failure](err); ok {
 		return diag.NewErrorDiagnostic("Image import failed", strings.Join([]string{
 			fmt.Sprintf("Harvester could not import the %s: %s", plan.title(), strings.TrimSuffix(failed.image.Message, ".")) + ".",
 			left, cure(failed.image, plan),

@@ -44,7 +44,7 @@ func Plan(ctx context.Context, session *tfbase.Session, use Use) diag.Diagnostic
 	}
 	_, at, refusal, err := check(ctx, session, use)
 	if err != nil || refusal == nil {
-		return nil //nolint:nilerr // Terraform's own read of the resource reports an unreachable cluster
+		return nil
 	}
 	detail := detail(use, refusal) + "\n\n" + way(session.PlanChecks)
 	if session.PlanChecks == tfbase.ChecksWarn {
@@ -68,10 +68,10 @@ func Apply(ctx context.Context, session *tfbase.Session, use Use) (*api.VirtualM
 
 // check looks at the cluster. Exactly one of image, refusal and err is set.
 func check(ctx context.Context, session *tfbase.Session, use Use) (*api.VirtualMachineImage, path.Path, *imagestate.Refusal, error) {
-	namespace, name, err := tfbase.ParseID(use.Image)
-	if err != nil {
+	namespace, name, wrong := tfbase.ParseID(use.Image)
+	if wrong != nil {
 		return nil, use.At, &imagestate.Refusal{
-			Summary: "Invalid image reference", Reason: "The reference is wrong: " + err.Error() + ".",
+			Summary: "Invalid image reference", Reason: "The reference is wrong: " + wrong.Error() + ".",
 			Remedy: "Refer to an image as harvester_image.<name>.id.",
 		}, nil
 	}

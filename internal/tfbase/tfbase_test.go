@@ -76,6 +76,13 @@ func TestTimeouts(t *testing.T) {
 
 func TestRules(t *testing.T) {
 	t.Parallel()
+	check := func(v validator.String, value string) []string {
+		r, ok := v.(rule)
+		if !ok {
+			t.Fatalf("%T is no rule", v)
+		}
+		return r.check(value)
+	}
 	for name, test := range map[string]struct {
 		rule      validator.String
 		good, bad []string
@@ -88,12 +95,12 @@ func TestRules(t *testing.T) {
 		"duration": {Duration(), []string{"30s", "1h30m"}, []string{"", "10", "0s", "-1m", "soon"}},
 	} {
 		for _, value := range test.good {
-			if wrong := test.rule.(rule).check(value); len(wrong) > 0 {
+			if wrong := check(test.rule, value); len(wrong) > 0 {
 				t.Errorf("%s refuses %q: %v", name, value, wrong)
 			}
 		}
 		for _, value := range test.bad {
-			if wrong := test.rule.(rule).check(value); len(wrong) == 0 {
+			if wrong := check(test.rule, value); len(wrong) == 0 {
 				t.Errorf("%s accepts %q", name, value)
 			}
 		}

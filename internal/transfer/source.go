@@ -99,8 +99,7 @@ func (f full) Read(p []byte) (int, error) {
 
 // cause is the innermost text of a path error, without the path.
 func cause(err error) string {
-	var path *fs.PathError
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return path.Err.Error()
 	}
 	return err.Error()

@@ -33,13 +33,13 @@ func (m machine) ontoCPUs(vm *kubevirtv1.VirtualMachine, domain *kubevirtv1.Doma
 	switch {
 	case hotpluggable(vm) && wanted%perSocket == 0:
 		if cpus(vm) != wanted {
-			cpu.Sockets = uint32(wanted / perSocket) //nolint:gosec // a number of CPUs
+			cpu.Sockets = uint32(wanted / perSocket)
 		}
 		return
 	case cpus(vm) == wanted && limited:
 		return
 	case cpus(vm) != wanted || cpu.Cores == 0:
-		cpu.Cores, cpu.Sockets, cpu.Threads = uint32(wanted), 1, 1 //nolint:gosec // a number of CPUs
+		cpu.Cores, cpu.Sockets, cpu.Threads = uint32(wanted), 1, 1
 	}
 	domain.Resources.Limits[corev1.ResourceCPU] = *resource.NewQuantity(wanted, resource.DecimalSI)
 }

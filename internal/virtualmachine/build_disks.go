@@ -112,7 +112,7 @@ func bootOrder(order int64) *uint {
 	if order <= 0 {
 		return nil
 	}
-	place := uint(order) //nolint:gosec // validated
+	place := uint(order)
 	return &place
 }
 

@@ -46,8 +46,13 @@ func TestAddedTo(t *testing.T) {
 		configured, live string
 		want             bool
 	}{
-		{"", "", true}, {"a", "a", true}, {"a", "b", false}, {"a", "ab", false}, {"a", "", false},
-		{"", "#cloud-config\na: b", false}, {"a", "a\nssh_authorized_keys:\n  - k\nruncmd: x", false},
+		{"", "", true},
+		{"a", "a", true},
+		{"a", "b", false},
+		{"a", "ab", false},
+		{"a", "", false},
+		{"", "#cloud-config\na: b", false},
+		{"a", "a\nssh_authorized_keys:\n  - k\nruncmd: x", false},
 	} {
 		if got := addedTo(test.configured, test.live); got != test.want {
 			t.Errorf("%q, %q: got %t", test.configured, test.live, got)

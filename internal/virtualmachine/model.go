@@ -192,9 +192,9 @@ func (m *model) metadata() tfbase.Metadata {
 // imported says that the state holds nothing but the id yet.
 func (m *model) imported() bool { return m.CPU.IsNull() }
 
-// tag returns the value of a tag, "" if there is none.
-func (m *model) tag(key string) string {
-	value, _ := m.Tags.Elements()[key].(types.String)
+// sshUser returns the user for the SSH keys, which a tag names; "" if none does.
+func (m *model) sshUser() string {
+	value, _ := m.Tags.Elements()[tagSSHUser].(types.String)
 	return value.ValueString()
 }
 

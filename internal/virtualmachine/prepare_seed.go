@@ -33,7 +33,7 @@ func (r *Resource) prepareSeed(ctx context.Context, m machine, before *machine) 
 	if diags.HasError() {
 		return nil, diags
 	}
-	if user := m.tag(tagSSHUser); result.takesKeys() && (len(keys) > 0 || user != "") && injectable(result.userData) {
+	if user := m.sshUser(); result.takesKeys() && (len(keys) > 0 || user != "") && injectable(result.userData) {
 		result.userData = withLogin(result.userData, user, keys)
 	}
 	if result == (seed{kind: result.kind}) {
@@ -44,7 +44,7 @@ func (r *Resource) prepareSeed(ctx context.Context, m machine, before *machine) 
 
 // seedsLike says that the cloud-init data of two machines come out the same.
 func (m machine) seedsLike(other machine) bool {
-	return m.CloudInit.Equal(other.CloudInit) && m.SSHKeys.Equal(other.SSHKeys) && m.tag(tagSSHUser) == other.tag(tagSSHUser)
+	return m.CloudInit.Equal(other.CloudInit) && m.SSHKeys.Equal(other.SSHKeys) && m.sshUser() == other.sshUser()
 }
 
 // publicKeys reads the SSH keys the machine names.

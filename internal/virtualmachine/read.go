@@ -239,7 +239,7 @@ func keepOpen(prior types.String, value string) types.String {
 func keepOrder(prior types.Int64, order *uint) types.Int64 {
 	switch {
 	case order != nil && *order > 0:
-		return types.Int64Value(int64(*order)) //nolint:gosec // a small number
+		return types.Int64Value(int64(*order))
 	case known(prior):
 		return types.Int64Value(0)
 	}

@@ -112,8 +112,12 @@ func TestReadOddMachines(t *testing.T) {
 		}},
 		"volumes of other kinds": {func() kubevirtv1.VirtualMachine {
 			vm := withDomain(kubevirtv1.DomainSpec{Devices: kubevirtv1.Devices{Disks: []kubevirtv1.Disk{
-				{Name: "secret"}, {Name: "lun", DiskDevice: kubevirtv1.DiskDevice{LUN: &kubevirtv1.LunTarget{}}}, {Name: "seed"}, {Name: "nothing"},
-				{Name: "dv"}, {Name: "drive", DiskDevice: kubevirtv1.DiskDevice{CDRom: &kubevirtv1.CDRomTarget{}}},
+				{Name: "secret"},
+				{Name: "lun", DiskDevice: kubevirtv1.DiskDevice{LUN: &kubevirtv1.LunTarget{}}},
+				{Name: "seed"},
+				{Name: "nothing"},
+				{Name: "dv"},
+				{Name: "drive", DiskDevice: kubevirtv1.DiskDevice{CDRom: &kubevirtv1.CDRomTarget{}}},
 			}}})
 			vm.Spec.Template.Spec.Volumes = []kubevirtv1.Volume{
 				{Name: "secret", VolumeSource: kubevirtv1.VolumeSource{Secret: &kubevirtv1.SecretVolumeSource{}}},

@@ -4,6 +4,8 @@
 package virtualmachine
 
 import (
+	"maps"
+
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
@@ -27,9 +29,7 @@ func diskBlock() schema.ListNestedBlock {
 
 func diskAttributes() map[string]schema.Attribute {
 	all := diskDeviceAttributes()
-	for name, attribute := range diskVolumeAttributes() {
-		all[name] = attribute
-	}
+	maps.Copy(all, diskVolumeAttributes())
 	return all
 }
 

@@ -208,7 +208,7 @@ func (g goal) judgeRunning(vm *kubevirtv1.VirtualMachine, vmi *kubevirtv1.Virtua
 	strategy, _ := vm.RunStrategy()
 	if strategy == kubevirtv1.RunStrategyHalted {
 		if quota := vm.Annotations[annotationQuota]; quota != "" {
-			return verdict{failed: fmt.Errorf("Harvester halted it, as the namespace's quota does not allow for it: %s", quota)} //nolint:staticcheck // a name
+			return verdict{failed: fmt.Errorf("Harvester halted it, as the namespace's quota does not allow for it: %s", quota)}
 		}
 		return verdict{failed: fmt.Errorf("it was halted by someone else")}
 	}

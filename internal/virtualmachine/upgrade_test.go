@@ -48,7 +48,7 @@ func TestUpgradeOfficialState(t *testing.T) {
 	if !m.Hostname.IsNull() || !m.ReservedMemory.IsNull() || !m.CPUModel.IsNull() || !m.SSHKeys.IsNull() || !m.Labels.IsNull() || !m.NodeSelector.IsNull() || !m.Description.IsNull() {
 		t.Errorf("values that were not set: %+v", m.model)
 	}
-	if m.CPU.ValueInt64() != 2 || !m.EFI.ValueBool() || m.tpm == nil || len(m.inputs) != 1 || m.Timeouts != nil || m.tag(tagSSHUser) != "ubuntu" {
+	if m.CPU.ValueInt64() != 2 || !m.EFI.ValueBool() || m.tpm == nil || len(m.inputs) != 1 || m.Timeouts != nil || m.sshUser() != "ubuntu" {
 		t.Errorf("values that were: %+v", m.model)
 	}
 	if !m.cloudInit.UserDataBase64.IsNull() || m.cloudInit.UserData.ValueString() == "" {

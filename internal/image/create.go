@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -140,14 +141,18 @@ func (r *Resource) displayNameTaken(ctx context.Context, plan *model, wanted *ap
 			return r.existing(ctx, plan, wanted)
 		}
 		if other.DeletionTimestamp == nil {
-			return nil, false, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("display_name"), "Display name is taken", fmt.Sprintf(
-				"The image %q has the display name %q already; Harvester wants them unique in a namespace. %s\n\n"+
-					"Choose another display_name, or use or import that image.",
-				imagestate.Of(&other).ID(), plan.DisplayName.ValueString(), leftNothing))}
+			return nil, false, diag.Diagnostics{taken(plan, &other, leftNothing)}
 		}
 	}
 	if pause(ctx, 500*time.Millisecond); ctx.Err() != nil {
 		return nil, false, diag.Diagnostics{diagnose.API("create", plan.title(), "The display name was just given up by another image. "+leftNothing, ctx.Err())}
 	}
 	return nil, true, nil
+}
+
+func taken(plan *model, other *api.VirtualMachineImage, left string) diag.Diagnostic {
+	return diag.NewAttributeErrorDiagnostic(path.Root("display_name"), "Display name is taken", strings.TrimSpace(fmt.Sprintf(
+		"The image %q has the display name %q already; Harvester wants them unique in a namespace.\n\n"+
+			"Choose another display_name, or use or import that image. %s",
+		imagestate.Of(other).ID(), plan.DisplayName.ValueString(), left)))
 }

@@ -72,6 +72,9 @@ func (r *Resource) planCreate(ctx context.Context, plan *model) diag.Diagnostics
 		diags.Append(plancheck.Plan(ctx, r.session, use)...)
 	}
 	if !diags.HasError() {
+		diags.Append(r.rehearse(ctx, plan)...)
+	}
+	if !diags.HasError() {
 		r.promise(plan)
 	}
 	return diags

@@ -67,6 +67,17 @@ func (r Resource[T]) List(ctx context.Context, namespace, selector string) ([]T,
 // Create makes the object and returns it as the server stored it. Fields that the
 // server's version does not know are an error, not silently dropped.
 func (r Resource[T]) Create(ctx context.Context, namespace string, object *T) (*T, error) {
+	return r.create(ctx, namespace, object, nil)
+}
+
+// DryRunCreate asks the server, with its admission webhooks, whether it would
+// create the object now. Nothing is stored.
+func (r Resource[T]) DryRunCreate(ctx context.Context, namespace string, object *T) error {
+	_, err := r.create(ctx, namespace, object, []string{metav1.DryRunAll})
+	return err
+}
+
+func (r Resource[T]) create(ctx context.Context, namespace string, object *T, dryRun []string) (*T, error) {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 	if err != nil {
 		return nil, fmt.Errorf("encode the %s: %w", r.gvk.Kind, err)
@@ -76,7 +87,7 @@ func (r Resource[T]) Create(ctx context.Context, namespace string, object *T) (*
 	body := &unstructured.Unstructured{Object: content}
 	body.SetGroupVersionKind(r.gvk)
 	created, err := r.in(namespace).Create(ctx, body, metav1.CreateOptions{
-		FieldManager: FieldManager, FieldValidation: metav1.FieldValidationStrict,
+		FieldManager: FieldManager, FieldValidation: metav1.FieldValidationStrict, DryRun: dryRun,
 	})
 	if err != nil {
 		return nil, err

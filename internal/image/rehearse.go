@@ -1,0 +1,88 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package image
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+)
+
+// rehearse lets Harvester's own webhooks judge the image at plan, by a create that stores
+// nothing. What they miss may be made in the same run, so a missing object is a
+// warning; what they find wrong is an error.
+func (r *Resource) rehearse(ctx context.Context, plan *model) diag.Diagnostics {
+	if r.session == nil || r.session.PlanChecks == tfbase.ChecksOff || !plan.known() {
+		return nil
+	}
+	if use, needed := plan.sourceUse(); needed && r.session.Promised(use.Image) {
+		return nil
+	}
+	wanted, diags := plan.toAPI(ctx)
+	if diags.HasError() {
+		return diags
+	}
+	err := r.images.DryRunCreate(ctx, wanted.Namespace, wanted)
+	switch {
+	case err == nil, apierrors.IsAlreadyExists(err), apierrors.IsForbidden(err), !refusal(err):
+		return nil // a replacement, or something that the apply will report better
+	case apierrors.IsConflict(err):
+		return r.rehearsedConflict(ctx, plan)
+	case strings.Contains(err.Error(), "not found"), r.session.PlanChecks == tfbase.ChecksWarn:
+		return diag.Diagnostics{diag.NewWarningDiagnostic("Harvester would refuse this now", fmt.Sprintf(
+			"Harvester would not accept the %s as things are: %s\n\nThat is well if this run creates what is missing.", plan.title(), diagnose.Said(err)))}
+	}
+	return diag.Diagnostics{diagnose.API("plan", plan.title(), "Harvester was asked without creating anything.", err)}
+}
+
+// refusal says that a webhook or the API judged the object; everything else is
+// trouble on the way.
+func refusal(err error) bool {
+	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsConflict(err) ||
+		strings.Contains(err.Error(), "denied the request")
+}
+
+// rehearsedConflict: the display name is taken, unless it is by the very image
+// that is replaced.
+func (r *Resource) rehearsedConflict(ctx context.Context, plan *model) diag.Diagnostics {
+	others, err := r.images.List(ctx, plan.Namespace.ValueString(), api.LabelImageDisplayName+"="+plan.DisplayName.ValueString())
+	if err != nil {
+		return nil //nolint:nilerr // the apply will say
+	}
+	for i := range others {
+		if others[i].Name != plan.Name.ValueString() && others[i].DeletionTimestamp == nil {
+			return diag.Diagnostics{taken(plan, &others[i], "")}
+		}
+	}
+	return nil
+}
+
+// known says that everything the server would be told is known.
+func (m *model) known() bool {
+	for _, value := range []attr.Value{
+		m.Name, m.Namespace, m.DisplayName, m.SourceType, m.Backend, m.URL, m.PVCNamespace, m.PVCName, m.Checksum,
+		m.SecurityParameters, m.Labels, m.Tags, m.Description,
+	} {
+		if value.IsUnknown() {
+			return false
+		}
+	}
+	for _, values := range []types.Map{m.SecurityParameters, m.Labels, m.Tags} {
+		for _, value := range values.Elements() {
+			if value.IsUnknown() {
+				return false
+			}
+		}
+	}
+	return true
+}

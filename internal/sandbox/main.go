@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -27,21 +28,22 @@ const (
 	exitNotRunning = 3
 )
 
-func main() {
+func main() { os.Exit(run(os.Stderr)) }
+
+// run runs the command line and returns the exit status.
+func run(terminal io.Writer) int {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	terminal := os.Stderr
 	err := newCommand().ExecuteContext(ctx)
 	switch {
 	case err == nil:
-		os.Exit(0)
+		return 0
 	case errors.Is(err, process.ErrNotRunning):
 		fmt.Fprintln(terminal, "The sandbox is not running.")
-		os.Exit(exitNotRunning)
-	default:
-		fmt.Fprintln(terminal, "Error:", err)
-		os.Exit(1)
+		return exitNotRunning
 	}
+	fmt.Fprintln(terminal, "Error:", err)
+	return 1
 }
 
 func newCommand() *cobra.Command {

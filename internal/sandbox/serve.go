@@ -27,6 +27,9 @@ import (
 
 const loopback = "127.0.0.1"
 
+// apiServerKubeconfig is the kubeconfig that reaches kube-apiserver itself.
+const apiServerKubeconfig = "kube-apiserver.kubeconfig"
+
 // contextName is the name of the kubeconfigs' context, cluster and user.
 const contextName = "harvester-sandbox"
 
@@ -145,8 +148,8 @@ func (s *sandbox) serve(name string, server *http.Server, listener net.Listener)
 
 func (s *sandbox) writeKubeconfigs() error {
 	for name, address := range map[string]string{
-		"kubeconfig":                "https://" + s.listeners.front.Addr().String(),
-		"kube-apiserver.kubeconfig": s.plane.Address(),
+		"kubeconfig":        "https://" + s.listeners.front.Addr().String(),
+		apiServerKubeconfig: s.plane.Address(),
 	} {
 		if err := s.writeKubeconfig(name, address); err != nil {
 			return err

@@ -71,7 +71,7 @@ func start(ctx context.Context, options startOptions) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Release()
+	defer func() { _ = lock.Release() }()
 	s, err := newSandbox(options)
 	if err != nil {
 		return err
@@ -241,7 +241,7 @@ func besideAPIServer(machines, tokens http.Handler) http.Handler {
 	return mux
 }
 
-func (s *sandbox) startWebhooks(ctx context.Context) error {
+func (s *sandbox) startWebhooks(context.Context) error {
 	authority := s.plane.Authority()
 	url := "https://" + s.listeners.internal.Addr().String()
 	webhooks, err := harvester.NewWebhooks(s.parts, harvester.WebhookOptions{
@@ -265,7 +265,11 @@ func (s *sandbox) startWebhooks(ctx context.Context) error {
 
 func (s *sandbox) startHarvester(ctx context.Context) error {
 	config := harvester.WithSubresources(s.plane.Config(controlplane.Harvester), s.listeners.front.Addr().String())
-	handler, err := harvester.Start(context.WithoutCancel(ctx), config, s.listeners.internal.Addr().String())
+	handler, err := harvester.Start(context.WithoutCancel(ctx), harvester.Options{
+		Config:      config,
+		Kubeconfig:  s.file(apiServerKubeconfig),
+		UploadProxy: s.listeners.internal.Addr().String(),
+	})
 	if err != nil {
 		return err
 	}

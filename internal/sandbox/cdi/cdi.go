@@ -94,7 +94,6 @@ func newWith(options Options, api client.Client) (*CDI, error) {
 		store:  store{options.Dir},
 		disk:   options.Disk,
 		faults: options.Faults,
-		events: &record.FakeRecorder{},
 		log:    manager.Log(options.Log),
 		pace:   options.Pace,
 		key:    sync.OnceValues(newKey),

@@ -5,6 +5,7 @@ package cdi
 
 import (
 	"context"
+	"maps"
 
 	harvesterv1 "github.com/harvester/harvester/pkg/apis/harvesterhci.io/v1beta1"
 	corev1 "k8s.io/api/core/v1"
@@ -153,9 +154,7 @@ func newClaim(data *cdiv1.DataVolume, from defaults) (*corev1.PersistentVolumeCl
 		},
 		Spec: spec,
 	}
-	for name, value := range data.Labels {
-		claim.Labels[name] = value
-	}
+	maps.Copy(claim.Labels, data.Labels)
 	return claim, nil
 }
 
@@ -167,9 +166,7 @@ func annotations(data *cdiv1.DataVolume) map[string]string {
 		cc.AnnPreallocationRequested: "false",
 		cc.AnnCreatedForDataVolume:   string(data.UID),
 	}
-	for name, value := range data.Annotations {
-		all[name] = value
-	}
+	maps.Copy(all, data.Annotations)
 	switch kindOf(data) {
 	case uploaded:
 		all[cc.AnnUploadRequest] = ""

@@ -33,16 +33,15 @@ type format string
 
 // The formats that CDI knows.
 const (
-	raw      format = "raw"
-	qcow     format = "qcow2"
-	gzipped  format = "gz"
-	zstd     format = "zst"
-	xz       format = "xz"
-	vmdk     format = "vmdk"
-	vdi      format = "vdi"
-	vhd      format = "vhd"
-	vhdx     format = "vhdx"
-	vdiStart        = 0x40
+	raw     format = "raw"
+	qcow    format = "qcow2"
+	gzipped format = "gz"
+	zstd    format = "zst"
+	xz      format = "xz"
+	vmdk    format = "vmdk"
+	vdi     format = "vdi"
+	vhd     format = "vhd"
+	vhdx    format = "vhdx"
 )
 
 // formatOf tells the format from the first bytes of a file.
@@ -52,8 +51,14 @@ func formatOf(header []byte) format {
 		offset int
 		magic  string
 	}{
-		{gzipped, 0, "\x1f\x8b"}, {zstd, 0, "\x28\xb5\x2f\xfd"}, {xz, 0, "\xfd7zXZ\x00"}, {qcow, 0, "QFI\xfb"},
-		{vmdk, 0, "KDMV"}, {vdi, vdiStart, "\x7f\x10\xda\xbe"}, {vhd, 0, "conectix"}, {vhdx, 0, "vhdxfile"},
+		{gzipped, 0, "\x1f\x8b"},
+		{zstd, 0, "\x28\xb5\x2f\xfd"},
+		{xz, 0, "\xfd7zXZ\x00"},
+		{qcow, 0, "QFI\xfb"},
+		{vmdk, 0, "KDMV"},
+		{vdi, 0x40, "\x7f\x10\xda\xbe"},
+		{vhd, 0, "conectix"},
+		{vhdx, 0, "vhdxfile"},
 	} {
 		if bytes.HasPrefix(header[min(known.offset, len(header)):], []byte(known.magic)) {
 			return known.format
@@ -144,7 +149,7 @@ func (p *pod) convertFile(file io.ReaderAt) error {
 		return err
 	}
 	if int64(header.Size) > p.size {
-		return tooLarge{virtual: int64(header.Size), available: p.size}
+		return tooLargeError{virtual: int64(header.Size), available: p.size}
 	}
 	disk, err := qcow2.NewReader(file, *header)
 	if err != nil {
@@ -156,17 +161,17 @@ func (p *pod) convertFile(file io.ReaderAt) error {
 	return wrapped("Conversion to Raw failed", p.write(contextReader{p.ctx.Done(), disk}))
 }
 
-// tooLarge is the error of a disk that is larger than its claim.
-type tooLarge struct{ virtual, available int64 }
+// tooLargeError is the error of a disk that is larger than its claim.
+type tooLargeError struct{ virtual, available int64 }
 
 // Error implements error.
-func (t tooLarge) Error() string {
+func (t tooLargeError) Error() string {
 	return fmt.Sprintf("virtual image size %d is larger than the reported available storage %d. A larger PVC is required", t.virtual, t.available)
 }
 
 // isNoCapacity says whether an error is about too little space.
 func isNoCapacity(err error) bool {
-	var large tooLarge
+	var large tooLargeError
 	return errors.Is(err, syscall.ENOSPC) || errors.As(err, &large)
 }
 
@@ -175,8 +180,7 @@ func simplified(err error) string {
 	if isNoCapacity(err) {
 		return "DataVolume too small to contain image"
 	}
-	var failed connectError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[connectError](err); ok {
 		return failed.Error()
 	}
 	return "Unable to process data: " + err.Error()

@@ -7,9 +7,9 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -107,10 +107,23 @@ func (c *CDI) diskOfImage(ctx context.Context, host, path string) (readerAtClose
 		return nil, 0, err
 	}
 	disk, err := c.store.open(claim.UID)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = errors.New("the claim of the image has not been filled by the sandbox")
+	if err != nil {
+		return nil, 0, err
 	}
-	return disk, claim.Status.Capacity.Storage().Value(), err
+	size, err := diskSize(disk, claim)
+	return disk, size, err
+}
+
+// diskSize is the size of the disk of a claim: that of the whole device, or that of the file in its file system.
+func diskSize(disk *os.File, claim *corev1.PersistentVolumeClaim) (int64, error) {
+	if isBlock(claim.Spec.VolumeMode) {
+		return claim.Status.Capacity.Storage().Value(), nil
+	}
+	info, err := disk.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
 }
 
 // imageAt is the image that a deployment with this host name serves under this path.

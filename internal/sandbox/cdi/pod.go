@@ -199,7 +199,7 @@ func (p *pod) finish() error {
 	}
 	if err == nil {
 		p.done = true
-		p.state = podState{phase: corev1.PodSucceeded, restarts: p.state.restarts, reason: completed}
+		p.state = podState{phase: corev1.PodSucceeded, restarts: p.state.restarts, reason: completed, message: farewells[p.kind]}
 	}
 	p.mu.Unlock()
 	p.notify()

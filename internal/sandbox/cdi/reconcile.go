@@ -41,8 +41,7 @@ func (c *CDI) reconcile(ctx context.Context, request reconcile.Request) (reconci
 		return reconcile.Result{}, nil
 	}
 	claim, err := c.ensureClaim(ctx, data)
-	var why *blocker
-	if errors.As(err, &why) {
+	if why, ok := errors.AsType[*blocker](err); ok {
 		return c.wait(ctx, data, why)
 	}
 	if err != nil || claim.DeletionTimestamp != nil {
@@ -62,10 +61,16 @@ func (b *blocker) Error() string { return b.message }
 
 // wait tells why a data volume waits, and has it looked at again.
 func (c *CDI) wait(ctx context.Context, data *cdiv1.DataVolume, why *blocker) (reconcile.Result, error) {
-	c.events.Event(data, corev1.EventTypeWarning, why.reason, why.message)
+	c.event(data, corev1.EventTypeWarning, why.reason, why.message)
 	status := data.Status
 	status.Phase = why.phase
 	return reconcile.Result{RequeueAfter: lookAgain}, c.record(ctx, data, nextConditions(status, nil, metav1.Now()))
+}
+
+func (c *CDI) event(data *cdiv1.DataVolume, kind, reason, message string) {
+	if c.events != nil {
+		c.events.Event(data, kind, reason, message)
+	}
 }
 
 // ensureClaim gets the claim of a data volume, and makes it if it is not there.
@@ -126,10 +131,7 @@ func (c *CDI) checkSource(ctx context.Context, data *cdiv1.DataVolume) error {
 
 // advance starts the pod for a claim that is ready for it, and shows how far it is.
 func (c *CDI) advance(ctx context.Context, data *cdiv1.DataVolume, claim *corev1.PersistentVolumeClaim) error {
-	seen, err := c.observe(ctx, data, claim)
-	if err != nil {
-		return err
-	}
+	seen := c.observe(ctx, data, claim)
 	if err := c.annotate(ctx, claim, kindOf(data), seen); err != nil {
 		return err
 	}
@@ -148,12 +150,13 @@ func (c *CDI) advance(ctx context.Context, data *cdiv1.DataVolume, claim *corev1
 }
 
 // observe says what the pod of a claim is up to, and starts it when it is time.
-func (c *CDI) observe(ctx context.Context, data *cdiv1.DataVolume, claim *corev1.PersistentVolumeClaim) (podState, error) {
+func (c *CDI) observe(ctx context.Context, data *cdiv1.DataVolume, claim *corev1.PersistentVolumeClaim) podState {
 	if cc.IsPVCComplete(claim) {
-		return podState{phase: corev1.PodSucceeded, reason: completed}, nil
+		restarts, _ := strconv.Atoi(claim.Annotations[cc.AnnPodRestarts])
+		return podState{phase: corev1.PodSucceeded, restarts: restarts, reason: completed, message: farewells[kindOf(data)]}
 	}
 	if claim.Status.Phase != corev1.ClaimBound {
-		return podState{}, nil
+		return podState{}
 	}
 	at := client.ObjectKeyFromObject(data)
 	p := c.podOf(at)
@@ -164,7 +167,7 @@ func (c *CDI) observe(ctx context.Context, data *cdiv1.DataVolume, claim *corev1
 	if p == nil {
 		p = c.startPod(ctx, jobOf(data, claim))
 	}
-	return p.observed(), nil
+	return p.observed()
 }
 
 // annotate notes on a claim what CDI's controllers tell one another there.
@@ -209,7 +212,7 @@ func (c *CDI) record(ctx context.Context, data *cdiv1.DataVolume, status cdiv1.D
 	}
 	if status.Phase != data.Status.Phase {
 		c.log.Info("phase", "dataVolume", client.ObjectKeyFromObject(data).String(), "is", status.Phase)
-		c.events.Event(data, corev1.EventTypeNormal, string(status.Phase), "DataVolume is "+string(status.Phase))
+		c.event(data, corev1.EventTypeNormal, string(status.Phase), "DataVolume is "+string(status.Phase))
 	}
 	data.Status = status
 	return c.api.Status().Update(ctx, data)

@@ -21,6 +21,9 @@ const (
 	podFailed  = "Error"
 )
 
+// farewells are the last words of pods, which the condition Running has as its message.
+var farewells = map[kind]string{uploaded: "Upload Complete", downloaded: "Import Complete", blank: "Import Complete", copied: "Clone Complete"}
+
 // podState is what the pod that fills a claim shows of itself.
 type podState struct {
 	phase    corev1.PodPhase // empty without a pod

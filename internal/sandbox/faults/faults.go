@@ -28,7 +28,7 @@ type Fault struct {
 	AnswerStatus int `json:"answerStatus,omitempty"`
 	// AnswerThenFinish answers an upload with 504 once its body has been read, while the import goes on.
 	AnswerThenFinish bool `json:"answerThenFinish,omitempty"`
-	// FailImport makes Longhorn fail the import with this message after the bytes have arrived.
+	// FailImport makes Longhorn or CDI fail the import with this message after the bytes have arrived.
 	FailImport string `json:"failImport,omitempty"`
 	// FailImportTimes is how many imports fail; 0 means all of them.
 	FailImportTimes int `json:"failImportTimes,omitempty"`

@@ -11,8 +11,6 @@ import (
 	"time"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 func TestOwnFaultComesBeforeTheOneForEverything(t *testing.T) {
 	s := NewSwitch()
 	s.Set(Everything, Fault{AnswerStatus: 500})
@@ -48,13 +46,14 @@ func TestTakeFailureCounts(t *testing.T) {
 
 func TestAwaitReleaseContinuesAtOnce(t *testing.T) {
 	s := NewSwitch()
-	s.Set("default/a", Fault{HoldProgress: ptr(40)})
+	s.Set("default/a", Fault{HoldProgress: new(40)})
 	released := make(chan error, 1)
 	go func() { released <- s.AwaitRelease(context.Background(), "default", "a") }()
 
 	s.Set("default/other", Fault{})
 	select {
-	case <-released:
+	case err := <-released:
+		t.Log(err)
 		t.Fatal("another image's fault released the hold")
 	case <-time.After(20 * time.Millisecond):
 	}
@@ -66,7 +65,7 @@ func TestAwaitReleaseContinuesAtOnce(t *testing.T) {
 
 func TestAwaitReleaseEndsWithItsContext(t *testing.T) {
 	s := NewSwitch()
-	s.Set(Everything, Fault{HoldProgress: ptr(0)})
+	s.Set(Everything, Fault{HoldProgress: new(0)})
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := s.AwaitRelease(ctx, "default", "a"); err == nil {

@@ -142,7 +142,7 @@ func TestTokenReachesKubeAPIServer(t *testing.T) {
 
 func TestWatchStreams(t *testing.T) {
 	release := make(chan struct{})
-	server := newFront(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := newFront(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, "event")
 		_ = http.NewResponseController(w).Flush()
 		<-release
@@ -172,7 +172,7 @@ type receiver struct {
 
 func newReceiver() *receiver { return &receiver{make(chan int64, 1), make(chan error, 1)} }
 
-func (c *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (c *receiver) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	got, err := io.Copy(io.Discard, r.Body)
 	c.got <- got
 	c.err <- err

@@ -19,6 +19,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/pace"
 )
 
 const (
@@ -49,26 +51,39 @@ var environment = map[string]string{
 	"CATTLE_ELECTION_RETRY_PERIOD":                    "10s",
 }
 
+// Options is what Harvester needs.
+type Options struct {
+	// Config reaches the Kubernetes API.
+	Config *rest.Config
+	// Kubeconfig is a file that does so too, which may not exist yet. Helm's code in
+	// Harvester would look for that of the user instead.
+	Kubeconfig string
+	// UploadProxy is the address of CDI's proxy for uploads.
+	UploadProxy string
+}
+
 // Start starts Harvester's controllers and returns the handler of its API, once
-// that knows the cluster's kinds. Harvester will find CDI's proxy for uploads at
-// an address.
+// that knows the cluster's kinds.
 //
 // Harvester must not see ctx end before the process does: its leader election
 // ends the process then.
-func Start(ctx context.Context, config *rest.Config, uploadProxy string) (http.Handler, error) {
+func Start(ctx context.Context, options Options) (http.Handler, error) {
 	for name, value := range environment {
 		if err := os.Setenv(name, value); err != nil {
 			return nil, err
 		}
 	}
-	harvester, err := newServer(ctx, config)
+	if err := os.Setenv("KUBECONFIG", options.Kubeconfig); err != nil {
+		return nil, err
+	}
+	harvester, err := newServer(ctx, options.Config)
 	if err != nil {
 		return nil, fmt.Errorf("starting Harvester: %w", err)
 	}
 	if err := waitReady(ctx, harvester.Handler); err != nil {
 		return nil, err
 	}
-	return harvester.Handler, redirectUploads(harvester, uploadProxy)
+	return harvester.Handler, redirectUploads(harvester, options.UploadProxy)
 }
 
 // newServer tries again where a cluster would restart the pod: Harvester makes
@@ -76,16 +91,18 @@ func Start(ctx context.Context, config *rest.Config, uploadProxy string) (http.H
 // just before.
 func newServer(ctx context.Context, config *rest.Config) (harvester *server.HarvesterServer, err error) {
 	for range attempts {
-		if harvester, err = server.New(ctx, clientConfig{config}, options()); err == nil {
+		if harvester, err = server.New(ctx, clientConfig{config}, settings()); err == nil {
 			return harvester, nil
 		}
 		logrus.WithError(err).Warn("Harvester did not start")
-		time.Sleep(pause)
+		if !pace.Wait(ctx, pause) {
+			break
+		}
 	}
 	return nil, err
 }
 
-func options() config.Options {
+func settings() config.Options {
 	return config.Options{Namespace: Namespace, Threadiness: threads}
 }
 

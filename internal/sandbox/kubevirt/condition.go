@@ -24,7 +24,7 @@ func setCondition(instance *kubevirtv1.VirtualMachineInstance, wanted kubevirtv1
 	conditions := instance.Status.Conditions
 	i := slices.IndexFunc(conditions, func(c kubevirtv1.VirtualMachineInstanceCondition) bool { return c.Type == wanted.Type })
 	if i < 0 {
-		instance.Status.Conditions = append(conditions, wanted)
+		instance.Status.Conditions = append(instance.Status.Conditions, wanted)
 		return
 	}
 	if conditions[i].Status == wanted.Status {

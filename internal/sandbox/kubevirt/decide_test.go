@@ -15,8 +15,6 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/pace"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 // instanceIn is an instance in a phase.
 func instanceIn(phase kubevirtv1.VirtualMachineInstancePhase) *kubevirtv1.VirtualMachineInstance {
 	return &kubevirtv1.VirtualMachineInstance{
@@ -48,7 +46,7 @@ func TestNextAction(t *testing.T) {
 		once    = kubevirtv1.RunStrategyOnce
 	)
 	deleted := instanceIn(kubevirtv1.Running)
-	deleted.DeletionTimestamp = ptr(metav1.Now())
+	deleted.DeletionTimestamp = new(metav1.Now())
 	for name, test := range map[string]struct {
 		machine  *kubevirtv1.VirtualMachine
 		instance *kubevirtv1.VirtualMachineInstance
@@ -81,11 +79,11 @@ func TestNextAction(t *testing.T) {
 }
 
 func TestRunningIsTheOldRunStrategy(t *testing.T) {
-	machine := &kubevirtv1.VirtualMachine{Spec: kubevirtv1.VirtualMachineSpec{Running: ptr(true)}}
+	machine := &kubevirtv1.VirtualMachine{Spec: kubevirtv1.VirtualMachineSpec{Running: new(true)}}
 	if got := nextAction(machine, nil); got != startInstance {
 		t.Errorf("running: %v", got)
 	}
-	machine.Spec.Running = ptr(false)
+	machine.Spec.Running = new(false)
 	if got := nextAction(machine, instanceIn(kubevirtv1.Running)); got != stopInstance {
 		t.Errorf("not running: %v", got)
 	}
@@ -120,9 +118,9 @@ func TestPrintableStatus(t *testing.T) {
 	pausedOne := instanceIn(kubevirtv1.Running)
 	setCondition(pausedOne, paused())
 	leaving := instanceIn(kubevirtv1.Running)
-	leaving.DeletionTimestamp = ptr(metav1.Now())
+	leaving.DeletionTimestamp = new(metav1.Now())
 	terminating := machineWith(always, always)
-	terminating.DeletionTimestamp = ptr(metav1.Now())
+	terminating.DeletionTimestamp = new(metav1.Now())
 	for want, test := range map[kubevirtv1.VirtualMachinePrintableStatus]struct {
 		machine  *kubevirtv1.VirtualMachine
 		instance *kubevirtv1.VirtualMachineInstance

@@ -220,7 +220,7 @@ func TestManualAndHalted(t *testing.T) {
 		t.Fatalf("start: %d %s", code, message)
 	}
 	machine := r.await(kubevirtv1.VirtualMachineStatusRunning)
-	machine.Spec.RunStrategy = ptr(kubevirtv1.RunStrategyHalted)
+	machine.Spec.RunStrategy = new(kubevirtv1.RunStrategyHalted)
 	r.must(r.api.Update(context.Background(), machine))
 	r.await(kubevirtv1.VirtualMachineStatusStopped)
 	if code, message := r.put("virtualmachines", "restart"); code != http.StatusConflict || !strings.Contains(message, "RunStategy Halted does not support manual restart requests") {

@@ -29,34 +29,34 @@ type transfer struct {
 
 // run copies source to the end. It gives source a context that ends when source has been silent for too long. A source
 // that does not watch it, as the body of an upload, is found silent only when its next bytes come, as in Longhorn.
-func (t transfer) run(ctx context.Context, open func(context.Context) (io.ReadCloser, error), file *os.File) (int64, error) {
+func (t transfer) run(ctx context.Context, open func(context.Context) (io.ReadCloser, error), file *os.File) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	source, err := open(ctx)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer source.Close()
 
 	watch := t.watch(cancel)
 	defer watch.Stop()
-	copied, err := t.copy(ctx, source, file, watch)
-	if err != nil {
-		return copied, fmt.Errorf("failed to copy the data with timeout: %w", err)
+	if err := t.copy(ctx, source, file, watch); err != nil {
+		return fmt.Errorf("failed to copy the data with timeout: %w", err)
 	}
-	return copied, nil
+	return nil
 }
 
-func (t transfer) copy(ctx context.Context, source io.Reader, file *os.File, watch *time.Timer) (copied int64, err error) {
+func (t transfer) copy(ctx context.Context, source io.Reader, file *os.File, watch *time.Timer) error {
+	var copied int64
 	buffer := make([]byte, bufferSize)
 	for {
 		if ctx.Err() != nil {
-			return copied, errCancelled
+			return errCancelled
 		}
 		n, readErr := source.Read(buffer)
 		if n > 0 {
 			if err := writeSparse(file, buffer[:n]); err != nil {
-				return copied, err
+				return err
 			}
 			watch.Reset(t.idle)
 			copied += int64(n)
@@ -64,10 +64,10 @@ func (t transfer) copy(ctx context.Context, source io.Reader, file *os.File, wat
 		}
 		if readErr == io.EOF {
 			// A hole at the end has not made the file longer yet.
-			return copied, file.Truncate(copied)
+			return file.Truncate(copied)
 		}
 		if readErr != nil {
-			return copied, readErr
+			return readErr
 		}
 	}
 }

@@ -26,7 +26,7 @@ const (
 
 var magic = []byte("LUKS\xba\xbe\x00\x02")
 
-var errNoKey = errors.New("No key available with this passphrase.\n: exit status 2") //nolint:staticcheck // cryptsetup's words
+var errNoKey = errors.New("No key available with this passphrase.\n: exit status 2")
 
 // encrypting reads plain and gives an encrypted file: magic, salt, a check of the passphrase, blank up to headerSize,
 // then the bytes. It is no LUKS, but it has its size and its start, and needs the passphrase as LUKS does.

@@ -65,6 +65,7 @@ func fakeAPI() client.Client {
 
 // start looks at every backing image again and again: the fake API has no informers.
 func start(t *testing.T, l *Longhorn) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

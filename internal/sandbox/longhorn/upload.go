@@ -124,7 +124,7 @@ func (p *pod) receive(part io.ReadCloser, body io.Reader) error {
 	}
 	defer file.Close()
 	open := func(context.Context) (io.ReadCloser, error) { return part, nil }
-	if _, err := p.transfer().run(p.ctx, open, file); err != nil {
+	if err := p.transfer().run(p.ctx, open, file); err != nil {
 		return err
 	}
 	// The end of the body has to be read: only then does the server notice that a client has gone away.

@@ -78,9 +78,9 @@ func (p Pace) Lease() time.Duration { return p.choose(300*time.Millisecond, 15*t
 // Shutdown is how long a guest takes to shut down when asked to.
 func (p Pace) Shutdown() time.Duration { return p.choose(200*time.Millisecond, 5*time.Second) }
 
-func (p Pace) choose(fast, real time.Duration) time.Duration {
+func (p Pace) choose(fast, lifelike time.Duration) time.Duration {
 	if p == Real {
-		return real
+		return lifelike
 	}
 	return fast
 }

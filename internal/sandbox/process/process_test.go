@@ -43,7 +43,7 @@ func play(dir, behavior string) int {
 		fmt.Println(err)
 		return 1
 	}
-	defer lock.Release()
+	defer func() { _ = lock.Release() }()
 	fmt.Println("here")
 	if err := Write(dir, State{PID: os.Getpid(), Ready: true}); err != nil {
 		return 1
@@ -145,8 +145,7 @@ func TestLockIsFreeAfterAKill(t *testing.T) {
 			}
 			return
 		}
-		var running *RunningError
-		if !errors.As(err, &running) {
+		if _, ok := errors.AsType[*RunningError](err); !ok {
 			t.Fatal(err)
 		}
 		time.Sleep(poll)

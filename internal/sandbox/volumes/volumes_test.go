@@ -26,8 +26,6 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/pace"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 var claimKey = types.NamespacedName{Namespace: "default", Name: "disk"}
 
 // rig is Volumes on a fake API with one claim.
@@ -57,8 +55,8 @@ func newRig(t *testing.T, class *storagev1.StorageClass, others ...client.Object
 
 func class(change ...func(*storagev1.StorageClass)) *storagev1.StorageClass {
 	c := &storagev1.StorageClass{
-		ObjectMeta: metav1.ObjectMeta{Name: "class"}, Provisioner: driver, AllowVolumeExpansion: ptr(true),
-		VolumeBindingMode: ptr(storagev1.VolumeBindingImmediate), Parameters: map[string]string{"numberOfReplicas": "2", "migratable": "true"},
+		ObjectMeta: metav1.ObjectMeta{Name: "class"}, Provisioner: driver, AllowVolumeExpansion: new(true),
+		VolumeBindingMode: new(storagev1.VolumeBindingImmediate), Parameters: map[string]string{"numberOfReplicas": "2", "migratable": "true"},
 	}
 	for _, apply := range change {
 		apply(c)
@@ -71,7 +69,7 @@ func withImage(c *storagev1.StorageClass) {
 }
 
 func onFirstUse(c *storagev1.StorageClass) {
-	c.VolumeBindingMode = ptr(storagev1.VolumeBindingWaitForFirstConsumer)
+	c.VolumeBindingMode = new(storagev1.VolumeBindingWaitForFirstConsumer)
 }
 
 func image(state lhv1beta2.BackingImageState) *lhv1beta2.BackingImage {

@@ -154,13 +154,13 @@ func (c collection) addYAML(content []byte) error {
 }
 
 func fromKubeVirt(found collection) error {
-	for _, make := range []func() (*extv1.CustomResourceDefinition, error){
+	for _, newDefinition := range []func() (*extv1.CustomResourceDefinition, error){
 		kubevirt.NewVirtualMachineCrd,
 		kubevirt.NewVirtualMachineInstanceCrd,
 		kubevirt.NewVirtualMachineInstanceMigrationCrd,
 		kubevirt.NewKubeVirtCrd,
 	} {
-		definition, err := make()
+		definition, err := newDefinition()
 		if err != nil {
 			return err
 		}

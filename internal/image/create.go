@@ -22,6 +22,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
@@ -40,24 +41,37 @@ func (r *Resource) create(ctx context.Context, plan *model, content *transfer.Co
 		wanted.Spec.Checksum = content.SHA512
 	}
 	wanted.Annotations[api.AnnotationOrigin] = origin(wanted.Spec, content)
-	for {
+	for try := 1; ; try++ {
 		image, err := r.images.Create(ctx, wanted.Namespace, wanted)
 		if err == nil {
 			return image, nil
 		}
-		var again bool
+		again := try < creates && kube.Transient(err)
 		switch {
+		case again: // if it took effect all the same, the next try finds our own image
+			pause(ctx, time.Second<<try)
 		case apierrors.IsAlreadyExists(err):
 			image, again, diags = r.existing(ctx, plan, wanted)
 		case apierrors.IsConflict(err): // Harvester looks at the display name before Kubernetes looks at the name
 			image, again, diags = r.displayNameTaken(ctx, plan, wanted)
 		default:
-			diags = diag.Diagnostics{diagnose.API("create", plan.title(), leftNothing, err)}
+			diags = diag.Diagnostics{diagnose.API("create", plan.title(), leftBy(err), err)}
 		}
 		if !again || diags.HasError() {
 			return image, diags
 		}
 	}
+}
+
+// creates is how often the object is sent at most.
+const creates = 5
+
+// leftBy says what state a failed create leaves things in.
+func leftBy(err error) string {
+	if kube.Transient(err) {
+		return "Whether it was created is not known: if so, the next apply goes on with it."
+	}
+	return leftNothing
 }
 
 // origin is the fingerprint of what an image is made from. Two images of one

@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -22,7 +24,8 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
-// sends is how often the data of one upload is sent at most.
+// sends is how often the data of one upload is sent at most. To an image of
+// the backend cdi it can be sent once only: the next apply makes a new one.
 const sends = 5
 
 // errGone says that the image vanished while it was waited for.
@@ -67,21 +70,28 @@ func (f *filler) fill(ctx context.Context) (*api.VirtualMachineImage, error) {
 		if err != nil {
 			return image, err
 		}
-		broken := f.send(ctx, *content)
+		all, broken := f.send(ctx, *content)
 		if broken == nil {
 			f.sent()
 			return f.until(ctx, verified(image.Status.Failed))
 		}
+		if f.backend == api.BackendCDI && all && worthRetrying(ctx, broken, try) {
+			// CDI answers only when it has converted the data, which takes longer than
+			// proxies wait. It goes on without them.
+			f.sent()
+			return f.until(ctx, followed)
+		}
 		tflog.Warn(ctx, "The upload broke", map[string]any{"image": f.title(), "try": try, "cause": broken.Error()})
-		if try == sends || !worthRetrying(ctx, broken) {
+		if try == sends || f.backend == api.BackendCDI || !worthRetrying(ctx, broken, try) {
 			return f.afterBroken(ctx, image, broken)
 		}
 		pause(ctx, time.Second<<try)
 	}
 }
 
-// send transfers the data once.
-func (f *filler) send(ctx context.Context, content transfer.Content) error {
+// send transfers the data once. All says that every byte has left, whatever
+// became of it.
+func (f *filler) send(ctx context.Context, content transfer.Content) (all bool, err error) {
 	upload := &transfer.Upload{
 		URL:  f.session.Client.ImageURL(f.target.Namespace, f.target.Name),
 		Part: f.part(ctx), Content: content,
@@ -89,14 +99,15 @@ func (f *filler) send(ctx context.Context, content transfer.Content) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	go f.supervise(ctx, stop, upload)
-	err := upload.Send(ctx, f.session.Client.Transfers())
+	err = upload.Send(ctx, f.session.Client.Transfers())
+	all = upload.Sent() >= content.Size
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, errArrived):
-		return nil
+		return all, nil
 	case cause != nil:
-		return cause
+		return all, cause
 	}
-	return err
+	return all, err
 }
 
 // errArrived ends a request whose answer is not needed any more.
@@ -137,10 +148,12 @@ func (f *filler) part(ctx context.Context) string {
 }
 
 // worthRetrying: what the client or the request is to blame for stays broken,
-// and a server that has given up does not change its mind.
-func worthRetrying(ctx context.Context, err error) bool {
+// and a server that has given up does not change its mind. A 401 is believed the
+// second time: a proxy that restarts may not know its tokens for a moment.
+func worthRetrying(ctx context.Context, err error, try int) bool {
 	if status, ok := errors.AsType[*transfer.StatusError](err); ok {
-		return status.Transient()
+		busy := status.Code == http.StatusBadRequest && strings.Contains(status.Body, "already exists")
+		return status.Transient() || busy || status.Code == http.StatusUnauthorized && try == 1
 	}
 	return ctx.Err() == nil && !errors.As(err, new(*transfer.FileError)) && !errors.As(err, new(*failure)) && !errors.Is(err, errGone)
 }
@@ -185,10 +198,12 @@ type goal func(imagestate.Image) (done bool, err error)
 
 // followed waits for Active. Harvester's own retries are waited out.
 func followed(image imagestate.Image) (bool, error) {
-	if image.Ready() {
+	switch {
+	case image.Ready():
 		return true, nil
-	}
-	if image.Terminal {
+	case image.State == imagestate.Terminating:
+		return false, errGone
+	case image.Terminal:
 		return false, &failure{image}
 	}
 	return false, nil

@@ -65,17 +65,23 @@ func TestWorthRetrying(t *testing.T) {
 	for name, test := range map[string]struct {
 		ctx  context.Context //nolint:containedctx // the subject of the test
 		err  error
+		try  int
 		want bool
 	}{
-		"reset":        {t.Context(), errors.New("connection reset by peer"), true},
-		"bad gateway":  {t.Context(), &transfer.StatusError{Code: 502}, true},
-		"throttled":    {t.Context(), &transfer.StatusError{Code: 429}, true},
-		"forbidden":    {t.Context(), &transfer.StatusError{Code: 403}, false},
-		"too large":    {t.Context(), &transfer.StatusError{Code: 413}, false},
-		"file changed": {t.Context(), &transfer.FileError{Reason: "was modified"}, false},
-		"interrupted":  {cancelled, errors.New("connection reset by peer"), false},
+		"reset":        {t.Context(), errors.New("connection reset by peer"), 1, true},
+		"bad gateway":  {t.Context(), &transfer.StatusError{Code: 502}, 1, true},
+		"throttled":    {t.Context(), &transfer.StatusError{Code: 429}, 1, true},
+		"forbidden":    {t.Context(), &transfer.StatusError{Code: 403}, 1, false},
+		"too large":    {t.Context(), &transfer.StatusError{Code: 413}, 1, false},
+		"401, once":    {t.Context(), &transfer.StatusError{Code: 401}, 1, true},
+		"401, again":   {t.Context(), &transfer.StatusError{Code: 401}, 2, false},
+		"busy":         {t.Context(), &transfer.StatusError{Code: 400, Body: "file x already exists"}, 3, true},
+		"bad request":  {t.Context(), &transfer.StatusError{Code: 400}, 1, false},
+		"file changed": {t.Context(), &transfer.FileError{Reason: "was modified"}, 1, false},
+		"refused":      {t.Context(), &failure{}, 1, false},
+		"interrupted":  {cancelled, errors.New("connection reset by peer"), 1, false},
 	} {
-		if got := worthRetrying(test.ctx, test.err); got != test.want {
+		if got := worthRetrying(test.ctx, test.err, test.try); got != test.want {
 			t.Errorf("%s: got %v", name, got)
 		}
 	}

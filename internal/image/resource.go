@@ -178,8 +178,13 @@ func (r *Resource) configured() diag.Diagnostics {
 	return nil
 }
 
-// save puts the image, as it was last seen, into the state.
+// save puts the image, as it was last seen, into the state. One that is gone (nil)
+// leaves it, or the next apply would delete what somebody else makes under its name.
 func save(ctx context.Context, m *model, image *api.VirtualMachineImage, state *tfsdk.State) diag.Diagnostics {
+	if image == nil {
+		state.RemoveResource(ctx)
+		return nil
+	}
 	m.fromAPI(image)
 	return state.Set(ctx, m)
 }

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -28,6 +29,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/acctest"
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
+	"github.com/harvester-community/terraform-provider-harvester/internal/qcow2img"
 )
 
 const address = "harvester_image.test"
@@ -194,6 +196,53 @@ resource "harvester_image" "test" {
 			{ResourceName: address, ImportState: true, ImportStateVerify: true},
 		},
 	})
+}
+
+// The backend cdi stores the disk of a qcow2 file, and its proxies lose patience
+// while it converts.
+func TestAccImage_cdi(t *testing.T) {
+	t.Parallel()
+	cluster := acctest.Shared(t)
+	const disk = 8 << 20
+	for label, test := range map[string]struct {
+		fault acctest.Fault
+		write func(path string) error
+	}{
+		"raw":                         {write: func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("disk"), disk/4), 0o600) }},
+		"qcow2":                       {write: writeQCOW2},
+		"qcow2, 504 while it convert": {write: writeQCOW2, fault: acctest.Fault{AnswerThenFinish: true}},
+	} {
+		t.Run(label, func(t *testing.T) {
+			t.Parallel()
+			name := acctest.Name(t)
+			path := filepath.Join(t.TempDir(), "disk.img")
+			if err := test.write(path); err != nil {
+				t.Fatal(err)
+			}
+			cluster.SetFault(t, name, test.fault)
+			resource.Test(t, resource.TestCase{
+				ProtoV6ProviderFactories: acctest.Factories,
+				CheckDestroy:             gone(cluster, name),
+				Steps: []resource.TestStep{{
+					Config: upload(name, path, `backend = "cdi"
+  storage_class_name = "harvester-longhorn"`),
+					ConfigStateChecks: []statecheck.StateCheck{
+						expect("state", knownvalue.StringExact("Active")), expect("virtual_size", knownvalue.Int64Exact(disk)),
+					},
+				}},
+			})
+		})
+	}
+}
+
+func writeQCOW2(path string) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	_, err = qcow2img.Image{VirtualSize: 8 << 20, DataSize: 2 << 20}.WriteTo(file)
+	return err
 }
 
 // secret and class are what Harvester needs to encrypt; they are made through the API.

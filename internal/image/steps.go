@@ -123,7 +123,8 @@ func (f *filler) provide(content *transfer.Content) {
 	}
 }
 
-// run fills the image and describes a failure. It always returns an image: the one last seen.
+// run fills the image and describes a failure. It returns the image last seen,
+// nil if it is gone.
 func (f *filler) run(ctx context.Context, image *api.VirtualMachineImage, plan *model, left string) (*api.VirtualMachineImage, diag.Diagnostics) {
 	latest, err := f.fill(ctx)
 	if latest == nil {
@@ -133,6 +134,8 @@ func (f *filler) run(ctx context.Context, image *api.VirtualMachineImage, plan *
 	switch {
 	case err == nil:
 		return latest, nil
+	case errors.Is(err, errGone):
+		return nil, diag.Diagnostics{diagnose.API("finish", plan.title(), "It is not in the state any more. The next apply makes it anew.", err)}
 	case errors.As(err, &known):
 		return latest, known.diags
 	}

@@ -4,6 +4,7 @@
 package kube
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"net/http"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 )
 
@@ -173,5 +176,30 @@ func TestTransfersSpeakHTTP1(t *testing.T) {
 	defer func() { _ = resp.Body.Close() }()
 	if resp.ProtoMajor != 1 {
 		t.Errorf("the transfer used %s", resp.Proto)
+	}
+}
+
+func TestTransient(t *testing.T) {
+	t.Parallel()
+	images := schema.GroupResource{Group: "harvesterhci.io", Resource: "virtualmachineimages"}
+	answer := func(code int) error {
+		return apierrors.NewGenericServerResponse(code, "post", images, "a", "", 0, true)
+	}
+	for name, test := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"nothing":              {nil, false},
+		"reset":                {errors.New("connection reset by peer"), true},
+		"cancelled":            {context.Canceled, false},
+		"bad gateway":          {answer(http.StatusBadGateway), true},
+		"too many requests":    {answer(http.StatusTooManyRequests), true},
+		"conflict":             {answer(http.StatusConflict), false},
+		"forbidden":            {answer(http.StatusForbidden), false},
+		"a webhook that fails": {apierrors.NewInternalError(errors.New(`admission webhook "validator.harvesterhci.io" denied the request: x`)), false},
+	} {
+		if got := Transient(test.err); got != test.want {
+			t.Errorf("%s: got %v", name, got)
+		}
 	}
 }

@@ -6,8 +6,12 @@ package kube
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -128,4 +132,16 @@ func Decode[T any](object *unstructured.Unstructured) (*T, error) {
 		return nil, fmt.Errorf("read the %s %s/%s: %w", object.GetKind(), object.GetNamespace(), object.GetName(), err)
 	}
 	return &decoded, nil
+}
+
+// Transient says that a request failed on its way or in a server in trouble, so
+// that the same request may succeed later. Whether it took effect is then unknown.
+func Transient(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+	}
+	code := status.Status().Code
+	// Harvester's webhooks answer 500 when they refuse.
+	return code == http.StatusTooManyRequests || code >= http.StatusInternalServerError && !strings.Contains(err.Error(), "webhook")
 }

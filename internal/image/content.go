@@ -115,7 +115,12 @@ func (r *Resource) planContent(ctx context.Context, plan, state *model, req reso
 // adoptContent takes the file for the image's, which was imported or made by the
 // official provider, unless the cluster knows better. An image is never replaced for that.
 func (r *Resource) adoptContent(ctx context.Context, plan *model, content transfer.Content) diag.Diagnostics {
-	stored := r.storedChecksum(ctx, plan)
+	stored := ""
+	if r.session != nil {
+		if image, err := r.images.Get(ctx, plan.Namespace.ValueString(), plan.Name.ValueString()); err == nil {
+			stored = r.storedChecksum(ctx, image)
+		}
+	}
 	if stored == "" || stored == content.SHA512 {
 		plan.FileSHA512 = types.StringValue(content.SHA512)
 		return nil
@@ -126,16 +131,30 @@ func (r *Resource) adoptContent(ctx context.Context, plan *model, content transf
 		plan.title(), content.File.Path, stored, content.SHA512))}
 }
 
+// recognize notes the content of a file whose image the official provider
+// uploaded: it kept the path, but no checksum. So the first plan after a switch has nothing to do, and
+// later ones notice an edited file. A file that is not there or differs is left to the plan.
+func (r *Resource) recognize(ctx context.Context, state *model, image *api.VirtualMachineImage, private privateWriter) {
+	if !state.uploads() || state.FilePath.IsNull() || !state.FileSHA512.IsNull() || !imagestate.Of(image).Ready() {
+		return
+	}
+	file, err := transfer.Inspect(state.FilePath.ValueString())
+	if err != nil {
+		return
+	}
+	content, err := transfer.UserCache().Scan(ctx, file, state.treatment())
+	if err != nil {
+		return
+	}
+	if stored := r.storedChecksum(ctx, image); stored == "" || stored == content.SHA512 {
+		state.FileSHA512 = types.StringValue(content.SHA512)
+		remember(ctx, private, content)
+	}
+}
+
 // storedChecksum is the SHA-512 of what the cluster stores; empty if it does not tell.
-func (r *Resource) storedChecksum(ctx context.Context, m *model) string {
-	if r.session == nil {
-		return ""
-	}
-	image, err := r.images.Get(ctx, m.Namespace.ValueString(), m.Name.ValueString())
-	if err != nil || !imagestate.Of(image).Ready() {
-		return ""
-	}
-	if image.Spec.Checksum != "" {
+func (r *Resource) storedChecksum(ctx context.Context, image *api.VirtualMachineImage) string {
+	if !imagestate.Of(image).Ready() || image.Spec.Checksum != "" {
 		return image.Spec.Checksum
 	}
 	stored, err := r.backingImages.Get(ctx, api.NamespaceLonghorn, api.BackingImageName(image))

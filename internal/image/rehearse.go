@@ -57,7 +57,7 @@ func refusal(err error) bool {
 func (r *Resource) rehearsedConflict(ctx context.Context, plan *model) diag.Diagnostics {
 	others, err := r.images.List(ctx, plan.Namespace.ValueString(), api.LabelImageDisplayName+"="+plan.DisplayName.ValueString())
 	if err != nil {
-		return nil //nolint:nilerr // the apply will say
+		return nil // the apply will say
 	}
 	for i := range others {
 		if others[i].Name != plan.Name.ValueString() && others[i].DeletionTimestamp == nil {

@@ -128,6 +128,7 @@ func (r *Resource) Read(ctx context.Context, req resource.ReadRequest, resp *res
 	default:
 		terminal := strconv.FormatBool(imagestate.Of(image).Terminal)
 		resp.Diagnostics.Append(resp.Private.SetKey(ctx, keyTerminal, []byte(terminal))...)
+		r.recognize(ctx, &state, image, resp.Private)
 		resp.Diagnostics.Append(save(ctx, &state, image, &resp.State)...)
 	}
 }

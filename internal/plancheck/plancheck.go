@@ -70,10 +70,7 @@ func Apply(ctx context.Context, session *tfbase.Session, use Use) (*api.VirtualM
 func check(ctx context.Context, session *tfbase.Session, use Use) (*api.VirtualMachineImage, path.Path, *imagestate.Refusal, error) {
 	namespace, name, wrong := tfbase.ParseID(use.Image)
 	if wrong != nil {
-		return nil, use.At, &imagestate.Refusal{
-			Summary: "Invalid image reference", Reason: "The reference is wrong: " + wrong.Error() + ".",
-			Remedy: "Refer to an image as harvester_image.<name>.id.",
-		}, nil
+		return nil, use.At, badReference(wrong), nil
 	}
 	image, err := kube.For[api.VirtualMachineImage](session.Client, api.Images, api.KindImage).Get(ctx, namespace, name)
 	switch {
@@ -92,6 +89,13 @@ func check(ctx context.Context, session *tfbase.Session, use Use) (*api.VirtualM
 		}
 	}
 	return image, use.At, nil, nil
+}
+
+func badReference(wrong error) *imagestate.Refusal {
+	return &imagestate.Refusal{
+		Summary: "Invalid image reference", Reason: "The reference is wrong: " + wrong.Error() + ".",
+		Remedy: "Refer to an image as harvester_image.<name>.id.",
+	}
 }
 
 func detail(use Use, refusal *imagestate.Refusal) string {

@@ -62,8 +62,11 @@ func (f File) Scan(ctx context.Context, treatment Treatment) (Content, error) {
 	defer func() { _ = file.Close() }()
 
 	raw, sent := sha512.New(), sha512.New()
-	source := io.TeeReader(interruptible{ctx, file}, raw)
-	unpacked, err := unpack(source, f.codec(treatment))
+	codec, source := f.codec(treatment), io.Reader(interruptible{ctx, file})
+	if codec != Raw { // else both checksums begin alike, and one is enough
+		source = io.TeeReader(source, raw)
+	}
+	unpacked, err := unpack(source, codec)
 	if err != nil {
 		return content, f.unreadable(ctx, err)
 	}
@@ -75,9 +78,13 @@ func (f File) Scan(ctx context.Context, treatment Treatment) (Content, error) {
 	if err != nil {
 		return content, f.unreadable(ctx, err)
 	}
+	if codec == Raw {
+		raw = sent
+	}
+	content.FileSHA512 = hex.EncodeToString(raw.Sum(nil))
 	content.data, content.Size = size, treatment.padded(size)
 	_, _ = io.CopyN(sent, zeros{}, content.Size-size)
-	content.FileSHA512, content.SHA512 = hex.EncodeToString(raw.Sum(nil)), hex.EncodeToString(sent.Sum(nil))
+	content.SHA512 = hex.EncodeToString(sent.Sum(nil))
 	if err := f.Changed(); err != nil {
 		return content, err
 	}

@@ -21,7 +21,8 @@ import (
 // pace holds the durations of the package; tests shorten them.
 type pace struct {
 	firstProbe time.Duration // silence before a waiter looks for itself the first time
-	probe      time.Duration // the same, later
+	probe      time.Duration // silence before the feed is asked to list again
+	answer     time.Duration // silence after that before a waiter looks for itself
 	poll       time.Duration // between reads where watching is impossible
 	retry      time.Duration // before a broken list or watch is tried again
 	tolerance  time.Duration // how long failing reads are put down to a restart
@@ -29,8 +30,8 @@ type pace struct {
 
 func defaultPace() pace {
 	return pace{
-		firstProbe: time.Second, probe: 30 * time.Second, poll: 2 * time.Second,
-		retry: time.Second, tolerance: 2 * time.Minute,
+		firstProbe: time.Second, probe: 30 * time.Second, answer: 2 * time.Second,
+		poll: 2 * time.Second, retry: time.Second, tolerance: 2 * time.Minute,
 	}
 }
 
@@ -118,6 +119,19 @@ func (s *subscription) blind() bool {
 	return s.feed.blind
 }
 
+// ask makes the feed list again, once for all who ask at about the same time.
+func (s *subscription) ask() {
+	s.feed.mu.Lock()
+	defer s.feed.mu.Unlock()
+	if time.Since(s.feed.listed) < s.feed.hub.pace.answer {
+		return
+	}
+	select {
+	case s.feed.asked <- struct{}{}:
+	default:
+	}
+}
+
 func (s *subscription) close() { s.feed.hub.unsubscribe(s) }
 
 // subscribe joins the feed of the target's kind and namespace, starting it if
@@ -128,7 +142,8 @@ func (h *Hub) subscribe(target Target) *subscription {
 	key := feedKey{target.Resource, target.Namespace}
 	f := h.feeds[key]
 	if f == nil {
-		f = h.startFeed(key)
+		f = h.newFeed(key)
+		defer f.start() // when it has this waiter, whom its first list concerns
 	}
 	s := &subscription{feed: f, name: target.Name, updates: make(chan struct{}, 1)}
 	f.mu.Lock()
@@ -161,37 +176,49 @@ type feed struct {
 	key  feedKey
 	stop context.CancelFunc
 
+	asked chan struct{} // holds one token while somebody wants a new list
+
 	mu          sync.Mutex
 	subscribers map[*subscription]bool
 	objects     map[string]*unstructured.Unstructured
 	blind       bool
+	listed      time.Time // when the last list came
 }
 
-func (h *Hub) startFeed(key feedKey) *feed {
-	ctx, stop := context.WithCancel(context.Background())
-	f := &feed{hub: h, key: key, stop: stop, subscribers: map[*subscription]bool{}, objects: map[string]*unstructured.Unstructured{}}
+func (h *Hub) newFeed(key feedKey) *feed {
+	f := &feed{
+		hub: h, key: key, asked: make(chan struct{}, 1),
+		subscribers: map[*subscription]bool{}, objects: map[string]*unstructured.Unstructured{},
+	}
 	h.feeds[key] = f
-	go f.run(ctx)
 	return f
+}
+
+func (f *feed) start() {
+	ctx, stop := context.WithCancel(context.Background())
+	f.stop = stop
+	go f.run(ctx)
 }
 
 // run lists and watches until the last waiter has gone. Each turn begins with a
 // list, so nothing is missed between two watches.
 func (f *feed) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		f.follow(ctx)
-		sleep(ctx, f.hub.pace.retry)
+		if asked := f.follow(ctx); !asked {
+			sleep(ctx, f.hub.pace.retry)
+		}
 	}
 }
 
-// follow lists, then watches for as long as the server lets it.
-func (f *feed) follow(ctx context.Context) {
+// follow lists, then watches for as long as the server lets it, or until
+// somebody asks for a new list.
+func (f *feed) follow(ctx context.Context) (asked bool) {
 	client := f.hub.in(f.key.resource, f.key.namespace)
 	waiting := f.waiting()
 	list, err := client.List(ctx, metav1.ListOptions{})
 	f.setBlind(err != nil)
 	if err != nil {
-		return
+		return false
 	}
 	f.replace(list, waiting)
 	for version := list.GetResourceVersion(); ctx.Err() == nil; {
@@ -200,31 +227,34 @@ func (f *feed) follow(ctx context.Context) {
 			// Lists work, so listing again after a pause is the way to poll. A watch
 			// that is only refused for a moment ends up here too.
 			sleep(ctx, f.hub.pace.poll-f.hub.pace.retry)
-			return
+			return false
 		}
-		version = f.consume(ctx, events, version)
+		version, asked = f.consume(ctx, events, version)
 		if version == "" {
-			return
+			return asked
 		}
 		sleep(ctx, f.hub.pace.retry/10)
 	}
+	return false
 }
 
 // consume applies events until the watch ends. It returns the version to watch
-// on from, or "" if only a new list helps.
-func (f *feed) consume(ctx context.Context, events watch.Interface, version string) string {
+// on from, or "" if only a new list helps or one was asked for.
+func (f *feed) consume(ctx context.Context, events watch.Interface, version string) (next string, asked bool) {
 	defer events.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return ""
+			return "", false
+		case <-f.asked:
+			return "", true
 		case event, open := <-events.ResultChan():
 			if !open {
-				return version
+				return version, false
 			}
 			object, ok := event.Object.(*unstructured.Unstructured)
 			if event.Type == watch.Error || !ok {
-				return "" // mostly 410 Gone: the version is too old
+				return "", false // mostly 410 Gone: the version is too old
 			}
 			version = object.GetResourceVersion()
 			f.apply(event.Type, object)
@@ -288,6 +318,11 @@ func (f *feed) replace(list *unstructured.UnstructuredList, waiting []*subscript
 		if !listed[s.name] {
 			s.put(nil)
 		}
+	}
+	f.listed = time.Now()
+	select {
+	case <-f.asked: // here it is
+	default:
 	}
 }
 

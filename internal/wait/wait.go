@@ -90,8 +90,11 @@ type waiter struct {
 }
 
 func (w *waiter) run(ctx context.Context, h *Hub, sub *subscription) (*unstructured.Unstructured, error) {
-	// The feed may never mention an object that vanished before we listened, and a
-	// watch can die silently: look for ourselves when nothing is heard.
+	// The feed may never mention an object that vanished before we listened: look for
+	// ourselves when nothing is heard. Later silence mostly means that nothing happens,
+	// but a watch can die silently: the feed lists again, once for all waiters, and
+	// only if nothing is heard even then do we look for ourselves.
+	asked := true // by subscribing
 	probe := time.NewTimer(h.pace.firstProbe)
 	defer probe.Stop()
 	for {
@@ -116,12 +119,20 @@ func (w *waiter) run(ctx context.Context, h *Hub, sub *subscription) (*unstructu
 			if done, err := see(object); done || err != nil {
 				return w.object, err
 			}
+			asked = false
 			probe.Reset(h.pace.probe)
 		case <-probe.C:
+			if !asked && !sub.blind() {
+				sub.ask()
+				asked = true
+				probe.Reset(h.pace.answer)
+				continue
+			}
 			done, err := w.probe(ctx, h)
 			if done || err != nil {
 				return w.object, err
 			}
+			asked = false
 			probe.Reset(h.pace.nextProbe(sub.blind()))
 		}
 	}

@@ -47,7 +47,10 @@ func newHarness(objects ...runtime.Object) *harness {
 	client := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(),
 		map[schema.GroupVersionResource]string{images: "VirtualMachineImageList"}, objects...)
 	h := &harness{Hub: NewHub(client), client: client, counts: map[string]*atomic.Int64{}}
-	h.pace = pace{firstProbe: 50 * time.Millisecond, probe: 100 * time.Millisecond, poll: 10 * time.Millisecond, retry: 5 * time.Millisecond, tolerance: time.Second}
+	h.pace = pace{
+		firstProbe: 50 * time.Millisecond, probe: 100 * time.Millisecond, answer: 20 * time.Millisecond,
+		poll: 10 * time.Millisecond, retry: 5 * time.Millisecond, tolerance: time.Second,
+	}
 	for _, verb := range []string{"list", "watch", "get"} {
 		h.counts[verb] = &atomic.Int64{}
 	}
@@ -291,6 +294,34 @@ func TestWaitersShareOneWatch(t *testing.T) {
 	defer h.mu.Unlock()
 	if len(h.feeds) != 0 {
 		t.Errorf("%d feeds are left without a waiter", len(h.feeds))
+	}
+}
+
+// A watch that died without a word is noticed for all waiters by one list.
+func TestSilentWatchIsReplacedForAll(t *testing.T) {
+	t.Parallel()
+	const n = 20
+	objects := make([]runtime.Object, n)
+	for i := range objects {
+		objects[i] = object(fmt.Sprintf("i%d", i), fmt.Sprintf("uid-i%d", i), "Uploading")
+	}
+	h := newHarness(objects...)
+	h.pace.firstProbe, h.pace.probe, h.pace.answer = 10*time.Second, time.Second, 900*time.Millisecond
+	h.client.PrependWatchReactor("*", func(clienttesting.Action) (bool, watch.Interface, error) { return true, watch.NewFake(), nil })
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			_, err := h.Until(within(t, 5*time.Second), target(fmt.Sprintf("i%d", i)), active, Options{})
+			check(t, err, "")
+		})
+	}
+	time.Sleep(50 * time.Millisecond)
+	for i := range n {
+		h.set(t, object(fmt.Sprintf("i%d", i), fmt.Sprintf("uid-i%d", i), "Active"))
+	}
+	wg.Wait()
+	if lists, gets := h.counts["list"].Load(), h.counts["get"].Load(); lists > 3 || gets > 0 {
+		t.Errorf("%d lists and %d gets for %d waiters", lists, gets, n)
 	}
 }
 

@@ -1,0 +1,113 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Command bench measures what this provider promises about speed and thrift, and
+// prints one figure a line. Uploads go through loopback to servers of its own, so
+// figures are ratios of two runs that take turns, or counts; none depends on
+// how fast the machine is.
+//
+// The sending side runs in a process of its own, for its CPU time and memory
+// to be told from those of the server: this program again, with a task in the environment.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"regexp"
+	"slices"
+)
+
+// A benchmark measures the figures it names.
+type benchmark struct {
+	figures []string
+	needs   []string // programs
+	run     func(ctx context.Context, bench *bench, report *report) error
+}
+
+var benchmarks = []benchmark{
+	{[]string{"upload_wall_vs_curl", "upload_cpu_vs_curl"}, []string{"curl"}, againstCurl},
+	{[]string{"upload_rtt10_vs_rtt0"}, []string{"nginx"}, latency},
+	{[]string{"upload_10_parallel_vs_h2"}, []string{"nginx"}, parallel},
+	{[]string{"first_read_has_header"}, []string{"nginx"}, firstRead},
+	{[]string{"hash_wall_overhead", "hash_wall_overhead_cold"}, nil, hashing},
+	{[]string{"rss_extra_mib"}, nil, memory},
+	{[]string{"ready_to_done_p95_ms"}, nil, readyToDone},
+	{[]string{"requests_per_100_images"}, nil, requests},
+	{[]string{"failed_import_to_error_ms"}, nil, failedImport},
+	{[]string{"plan_unchanged_hash_bytes"}, nil, unchangedPlan},
+}
+
+func main() {
+	if task := os.Getenv(taskVariable); task != "" {
+		exitOn(perform(context.Background(), task, os.Stdout))
+		return
+	}
+	only := flag.String("run", "", "measure only figures that match this regular expression")
+	rounds := flag.Int("rounds", 5, "how many pairs a median is taken over")
+	flag.Parse()
+	pattern, err := regexp.Compile(*only)
+	exitOn(err)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err = measure(ctx, os.Stdout, pattern, *rounds)
+	stop()
+	exitOn(err)
+}
+
+func exitOn(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// measure runs the benchmarks whose figures match. One that fails does not keep the others from running.
+func measure(ctx context.Context, out io.Writer, only *regexp.Regexp, rounds int) error {
+	bench, err := newBench(rounds)
+	if err != nil {
+		return err
+	}
+	defer bench.close()
+	var failures []error
+	for _, b := range benchmarks {
+		if !slices.ContainsFunc(b.figures, only.MatchString) || ctx.Err() != nil {
+			continue
+		}
+		report := &report{out: out, goals: b.figures}
+		if missing := missingProgram(b.needs); missing != "" {
+			report.skip(missing + " is not installed; on Debian: apt-get install " + packages[missing])
+			continue
+		}
+		if err := b.run(ctx, bench, report); err != nil {
+			failures = append(failures, fmt.Errorf("%v: %w", b.figures, err))
+		}
+	}
+	return errors.Join(append(failures, ctx.Err())...)
+}
+
+// packages are Debian's packages of the programs that benchmarks need.
+var packages = map[string]string{"curl": "curl", "nginx": "nginx-light"}
+
+func missingProgram(names []string) string {
+	for _, name := range names {
+		if program(name) == "" {
+			return name
+		}
+	}
+	return ""
+}
+
+// program finds a program, also where only root's PATH looks.
+func program(name string) string {
+	for _, candidate := range []string{name, "/usr/sbin/" + name} {
+		if path, err := exec.LookPath(candidate); err == nil {
+			return path
+		}
+	}
+	return ""
+}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -33,9 +34,30 @@ var errGone = errors.New("it was deleted by someone else")
 
 // failure is an import that the server gave up, or that it will not finish
 // without different data.
-type failure struct{ image imagestate.Image }
+type failure struct {
+	image imagestate.Image
+	// before is the last thing the server said earlier that was not about clearing away.
+	before string
+}
 
-func (f *failure) Error() string { return f.image.Message }
+// Error is what the server says. Harvester counts its own clearing away after a
+// failure as another one, so the cause can be in what it said before.
+func (f *failure) Error() string {
+	if clearing(f.image.Message) && f.before != "" {
+		return f.image.Message + "; before that: " + f.before
+	}
+	return f.image.Message
+}
+
+func clearing(message string) bool { return strings.HasSuffix(message, "is being deleted") }
+
+// discarded is why an incomplete image was deleted, which is then as gone as one
+// that others deleted.
+type discarded struct{ error }
+
+func (d discarded) Unwrap() error { return d.error }
+
+func (d discarded) Is(target error) bool { return target == errGone }
 
 // reported is an error that has its diagnostics already.
 type reported struct{ diags diag.Diagnostics }
@@ -54,6 +76,8 @@ type filler struct {
 	stall   time.Duration
 	// sent is called once when all data has left.
 	sent func()
+	// told is the last cause of a failure that the server named.
+	told atomic.Value
 }
 
 // fill returns the image as last seen, nil if never, and an error unless it is Active.
@@ -190,7 +214,7 @@ func (f *filler) discard(ctx context.Context, broken error) error {
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("%w (and the incomplete image could not be deleted: %w)", broken, err)
 	}
-	return broken
+	return discarded{broken}
 }
 
 // goal decides when to stop waiting.
@@ -204,7 +228,7 @@ func followed(image imagestate.Image) (bool, error) {
 	case image.State == imagestate.Terminating:
 		return false, errGone
 	case image.Terminal:
-		return false, &failure{image}
+		return false, &failure{image: image}
 	}
 	return false, nil
 }
@@ -226,7 +250,7 @@ func verified(failedBefore int64) goal {
 			return done, err
 		}
 		if image.Attempts > failedBefore {
-			return false, &failure{image}
+			return false, &failure{image: image}
 		}
 		return false, nil
 	}
@@ -247,7 +271,13 @@ func (f *filler) watch(ctx context.Context, reached goal, stall time.Duration) (
 			return wait.Progress{}, err
 		}
 		state := imagestate.Of(image)
+		if state.Message != "" && !clearing(state.Message) {
+			f.told.Store(state.Message)
+		}
 		done, err := reached(state)
+		if failed, ok := errors.AsType[*failure](err); ok {
+			failed.before, _ = f.told.Load().(string)
+		}
 		return wait.Progress{Done: done, Message: seen(state)}, err
 	}, wait.Options{Stall: stall, OnChange: func(message string) {
 		tflog.Info(ctx, "The image is "+message, map[string]any{"image": f.title()})

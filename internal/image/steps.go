@@ -158,8 +158,8 @@ func (m *model) stall() time.Duration {
 func unfinished(plan *model, image *api.VirtualMachineImage, left string, err error) diag.Diagnostic {
 	if failed, ok := errors.AsType[*failure](err); ok {
 		return diag.NewErrorDiagnostic("Image import failed", strings.Join([]string{
-			fmt.Sprintf("Harvester could not import the %s: %s", plan.title(), strings.TrimSuffix(failed.image.Message, ".")) + ".",
-			left, cure(failed.image, plan),
+			fmt.Sprintf("Harvester could not import the %s: %s", plan.title(), strings.TrimSuffix(failed.Error(), ".")) + ".",
+			left, cure(failed.Error(), plan),
 		}, "\n\n"))
 	}
 	state := imagestate.Of(image)
@@ -167,8 +167,8 @@ func unfinished(plan *model, image *api.VirtualMachineImage, left string, err er
 }
 
 // cure says what to do about the usual causes of a failed import.
-func cure(image imagestate.Image, plan *model) string {
-	message := strings.ToLower(image.Message)
+func cure(message string, plan *model) string {
+	message = strings.ToLower(message)
 	switch {
 	case strings.Contains(message, "checksum"):
 		return "The data is not what checksum says. Compare it with the sha512sum of the data: either the checksum is for another file, or the data is damaged."

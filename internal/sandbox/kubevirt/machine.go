@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 
@@ -188,10 +187,8 @@ func newInstance(machine *kubevirtv1.VirtualMachine) *kubevirtv1.VirtualMachineI
 	if instance.Annotations == nil {
 		instance.Annotations = map[string]string{}
 	}
-	maps.Copy(instance.Annotations, map[string]string{
-		kubevirtv1.VirtualMachineGenerationAnnotation: strconv.FormatInt(machine.Generation, 10),
-		templateAnnotation:                            templateHash(machine),
-	})
+	instance.Annotations[kubevirtv1.VirtualMachineGenerationAnnotation] = strconv.FormatInt(machine.Generation, 10)
+	instance.Annotations[templateAnnotation] = templateHash(machine)
 	if instance.Spec.TerminationGracePeriodSeconds == nil {
 		grace := defaultGracePeriod
 		instance.Spec.TerminationGracePeriodSeconds = &grace

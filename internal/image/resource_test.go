@@ -314,6 +314,44 @@ resource "harvester_image" %[2]q {
 	})
 }
 
+// A volume becomes an image, and so does a backup.
+func TestAccImage_exportAndRestore(t *testing.T) {
+	t.Parallel()
+	cluster, name := acctest.Shared(t), acctest.Name(t)
+	cluster.Apply(t, api.PersistentVolumeClaims, "default", map[string]any{
+		"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": map[string]any{"name": name, "namespace": "default"},
+		"spec": map[string]any{
+			"accessModes": []any{"ReadWriteMany"}, "volumeMode": "Block", "storageClassName": "harvester-longhorn",
+			"resources": map[string]any{"requests": map[string]any{"storage": "16Mi"}},
+		},
+	})
+	backups := filepath.Join(cluster.Dir, "longhorn", "backups")
+	if err := os.MkdirAll(backups, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(backups, name), make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	source := func(label, arguments string) string {
+		return fmt.Sprintf("resource \"harvester_image\" %q {\n  name = \"%s-%s\"\n  display_name = \"%s-%s\"\n  %s\n}\n", label, name, label, name, label, arguments)
+	}
+	size := func(label string, bytes int64) statecheck.StateCheck {
+		return statecheck.ExpectKnownValue("harvester_image."+label, tfjsonpath.New("virtual_size"), knownvalue.Int64Exact(bytes))
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: acctest.Factories,
+		Steps: []resource.TestStep{
+			{
+				Config: source("export", fmt.Sprintf("source_type = \"export-from-volume\"\n  pvc_namespace = \"default\"\n  pvc_name = %q", name)) +
+					source("restore", fmt.Sprintf("source_type = \"restore\"\n  url = \"s3://backups@region/?backingImage=%s\"", name)),
+				ConfigStateChecks: []statecheck.StateCheck{size("export", 16<<20), size("restore", 1<<20)},
+			},
+			{ResourceName: "harvester_image.export", ImportState: true, ImportStateVerify: true},
+			{ResourceName: "harvester_image.restore", ImportState: true, ImportStateVerify: true},
+		},
+	})
+}
+
 func TestAccImage_refusedBeforeAnythingIsMade(t *testing.T) {
 	t.Parallel()
 	cluster, name := acctest.Shared(t), acctest.Name(t)

@@ -109,9 +109,28 @@ func (f *filler) fill(ctx context.Context) (*api.VirtualMachineImage, error) {
 		if try == sends || f.backend == api.BackendCDI || !worthRetrying(ctx, broken, try) {
 			return f.afterBroken(ctx, image, broken)
 		}
+		if all && lost(broken) {
+			// A proxy may have all the data and Harvester be about to begin with it: a second
+			// upload at the same time would make Harvester take the good first one for failed.
+			_, _ = f.watch(ctx, underWay, settle)
+			continue
+		}
 		pause(ctx, time.Second<<try)
 	}
 }
+
+// settle is how long an upload that arrived may show no sign of life. Harvester
+// looks for Longhorn's pod every 2 s before it begins.
+const settle = 8 * time.Second
+
+// lost: what became of the data is not known.
+func lost(broken error) bool {
+	status, ok := errors.AsType[*transfer.StatusError](broken)
+	return !ok || status.Code == http.StatusBadGateway || status.Code == http.StatusGatewayTimeout
+}
+
+// underWay waits until the server has begun, or ended, with the data it has.
+func underWay(image imagestate.Image) (bool, error) { return !image.AwaitsData, nil }
 
 // send transfers the data once. All says that every byte has left, whatever
 // became of it.

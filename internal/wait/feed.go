@@ -229,9 +229,15 @@ func (f *feed) follow(ctx context.Context) (asked bool) {
 			sleep(ctx, f.hub.pace.poll-f.hub.pace.retry)
 			return false
 		}
+		opened, before := time.Now(), version
 		version, asked = f.consume(ctx, events, version)
 		if version == "" {
 			return asked
+		}
+		if version == before && time.Since(opened) < f.hub.pace.retry {
+			// It was closed before it told anything: something on the way does not let watches through.
+			sleep(ctx, f.hub.pace.poll-f.hub.pace.retry)
+			return false
 		}
 		sleep(ctx, f.hub.pace.retry/10)
 	}

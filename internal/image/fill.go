@@ -49,6 +49,10 @@ func (f *failure) Error() string {
 	return f.image.Message
 }
 
+// errCleared says that Harvester began anew after the data had arrived, because it had
+// not seen yet what it had made itself. It wants the data again.
+var errCleared = errors.New("Harvester began anew and wants the data again")
+
 func clearing(message string) bool { return strings.HasSuffix(message, "is being deleted") }
 
 // discarded is why an incomplete image was deleted, which is then as gone as one
@@ -97,7 +101,13 @@ func (f *filler) fill(ctx context.Context) (*api.VirtualMachineImage, error) {
 		all, broken := f.send(ctx, *content)
 		if broken == nil {
 			f.sent()
-			return f.until(ctx, verified(image.Status.Failed))
+		}
+		if broken == nil {
+			image, err = f.until(ctx, verified(image.Status.Failed))
+			if errors.Is(err, errCleared) && try < sends {
+				continue
+			}
+			return image, err
 		}
 		if f.backend == api.BackendCDI && all && worthRetrying(ctx, broken, try) {
 			// CDI answers only when it has converted the data, which takes longer than
@@ -268,7 +278,10 @@ func verified(failedBefore int64) goal {
 		if done, err := followed(image); done || err != nil {
 			return done, err
 		}
-		if image.Attempts > failedBefore {
+		switch {
+		case image.Attempts > failedBefore && clearing(image.Message):
+			return false, errCleared
+		case image.Attempts > failedBefore:
 			return false, &failure{image: image}
 		}
 		return false, nil

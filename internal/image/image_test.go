@@ -34,6 +34,7 @@ func TestGoals(t *testing.T) {
 		"arriving":               {imagestate.Image{State: imagestate.Uploading, Progress: 40, Attempts: 1}, goOn, goOn, goOn},
 		"ready":                  {imagestate.Image{State: imagestate.Active, Attempts: 3}, done, done, done},
 		"refused, starting over": {imagestate.Image{State: imagestate.Uploading, AwaitsData: true, Attempts: 2}, goOn, done, fail},
+		"cleared by Harvester":   {imagestate.Image{State: imagestate.Uploading, Attempts: 2, Message: "backing image vmi-1 is being deleted"}, goOn, goOn, fail},
 		"upload broke":           {imagestate.Image{State: imagestate.Failed, Attempts: 1}, goOn, goOn, goOn},
 		"failed for good":        {imagestate.Image{State: imagestate.Failed, Terminal: true, Attempts: 4}, fail, fail, fail},
 		"being deleted":          {imagestate.Image{State: imagestate.Terminating, Terminal: true}, fail, fail, fail},
@@ -55,6 +56,19 @@ func TestGoals(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What Harvester clears away by itself is no verdict on the data.
+func TestVerifiedTellsClearingFromFailure(t *testing.T) {
+	t.Parallel()
+	image := imagestate.Image{State: imagestate.Uploading, Attempts: 2, Message: "failed due to error: backing image vmi-1 is being deleted"}
+	if _, err := verified(1)(image); !errors.Is(err, errCleared) {
+		t.Errorf("clearing away gives %v", err)
+	}
+	image.Message = "failed due to error: no space left on device"
+	if _, err := verified(1)(image); !errors.As(err, new(*failure)) {
+		t.Errorf("a failure gives %v", err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -82,23 +83,43 @@ func TestAccGate_refusesAtPlan(t *testing.T) {
 	}
 }
 
+// failed makes an image that failed for good. Without a retry, Harvester's own clearing
+// away can be what ends it; then it is made again.
 func failed(cluster *acctest.Cluster) func(*testing.T, string) {
 	return func(t *testing.T, name string) {
 		t.Helper()
 		cluster.SetFault(t, name, acctest.Fault{FailImport: "disk on fire"})
-		never := int64(0)
-		_, err := cluster.Images.Create(t.Context(), "default", &api.VirtualMachineImage{
-			ObjectMeta: acctest.Meta("default", name),
-			Spec:       api.VirtualMachineImageSpec{DisplayName: name, SourceType: api.SourceUpload, Retry: &never},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
 		t.Cleanup(func() { _ = cluster.Images.Delete(context.Background(), "default", name, "") })
-		cluster.Await(t, name, func(i imagestate.Image) bool { return i.AwaitsData || i.Terminal })
-		_ = cluster.Send(t, name, 4096)
-		cluster.Await(t, name, func(i imagestate.Image) bool { return i.Terminal })
+		acctest.Eventually(t, "the import fails for the right cause", func(ctx context.Context) bool {
+			state := failOnce(ctx, t, cluster, name)
+			if strings.Contains(state.Message, "disk on fire") {
+				return true
+			}
+			_ = cluster.Images.Delete(ctx, "default", name, "")
+			return false
+		})
 	}
+}
+
+// failOnce makes the image, unless it is there, and returns how it ended.
+func failOnce(ctx context.Context, t *testing.T, cluster *acctest.Cluster, name string) imagestate.Image {
+	t.Helper()
+	never := int64(0)
+	_, err := cluster.Images.Create(ctx, "default", &api.VirtualMachineImage{
+		ObjectMeta: acctest.Meta("default", name),
+		Spec:       api.VirtualMachineImageSpec{DisplayName: name, SourceType: api.SourceUpload, Retry: &never},
+	})
+	if err != nil {
+		return imagestate.Image{} // the one before is still on its way out
+	}
+	cluster.Await(t, name, func(i imagestate.Image) bool { return i.AwaitsData || i.Terminal })
+	_ = cluster.Send(t, name, 4096)
+	cluster.Await(t, name, func(i imagestate.Image) bool { return i.Terminal })
+	image, err := cluster.Images.Get(ctx, "default", name)
+	if err != nil {
+		return imagestate.Image{}
+	}
+	return imagestate.Of(image)
 }
 
 // deleting holds an image in deletion by a finalizer.

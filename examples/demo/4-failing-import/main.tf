@@ -19,5 +19,4 @@ resource "harvester_image" "broken" {
   display_name = "broken.qcow2"
   source_type  = "upload"
   file_path    = var.file
-  retry        = 0
 }

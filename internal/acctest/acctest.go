@@ -182,9 +182,15 @@ func Meta(namespace, name string) metav1.ObjectMeta {
 func (c *Cluster) Apply(t *testing.T, gvr schema.GroupVersionResource, namespace string, object map[string]any) {
 	t.Helper()
 	objects := c.Client.Dynamic().Resource(gvr).Namespace(namespace)
-	created, err := objects.Create(t.Context(), &unstructured.Unstructured{Object: object}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	var created *unstructured.Unstructured
+	// Harvester's webhooks may not have seen yet what was made a moment ago.
+	Eventually(t, "the object is accepted", func(ctx context.Context) (accepted bool) {
+		var err error
+		created, err = objects.Create(ctx, &unstructured.Unstructured{Object: object}, metav1.CreateOptions{})
+		if err != nil && !strings.Contains(err.Error(), "not found") {
+			t.Fatal(err)
+		}
+		return err == nil
+	})
 	t.Cleanup(func() { _ = objects.Delete(context.Background(), created.GetName(), metav1.DeleteOptions{}) })
 }

@@ -47,7 +47,7 @@ TFRC
   export TF_CLI_CONFIG_FILE=$WORK/cli.tfrc
 }
 
-echo "Using $("$TERRAFORM" version | head -n 1) and $(go version | cut -d ' ' -f 3)."
+echo "Using $("$TERRAFORM" version | sed -n 1p) and $(go version | cut -d ' ' -f 3)."
 echo 'Building the provider (a minute the first time, then seconds).'
 go build -ldflags '-s -w' -o "$WORK/terraform-provider-harvester" .
 install

@@ -116,7 +116,7 @@ func (r *Resource) planContent(ctx context.Context, plan, state *model, req reso
 // official provider, unless the cluster knows better. An image is never replaced for that.
 func (r *Resource) adoptContent(ctx context.Context, plan *model, content transfer.Content) diag.Diagnostics {
 	stored := ""
-	if r.session != nil {
+	if r.Session != nil {
 		if image, err := r.images.Get(ctx, plan.Namespace.ValueString(), plan.Name.ValueString()); err == nil {
 			stored = r.storedChecksum(ctx, image)
 		}

@@ -136,7 +136,7 @@ func (r *Resource) takeOver(ctx context.Context, plan *model, wanted *api.Virtua
 // awaitGone waits until an image that is being deleted does not exist any more.
 func (r *Resource) awaitGone(ctx context.Context, plan *model, image *api.VirtualMachineImage) diag.Diagnostics {
 	target := wait.Target{Resource: api.Images, Namespace: image.Namespace, Name: image.Name, UID: image.UID}
-	err := r.session.Hub.UntilGone(ctx, target, func(*unstructured.Unstructured) string { return "an image of that name is being deleted" })
+	err := r.Session.Hub.UntilGone(ctx, target, func(*unstructured.Unstructured) string { return "an image of that name is being deleted" })
 	if err != nil {
 		return diag.Diagnostics{diagnose.API("create", plan.title(), leftNothing, err)}
 	}

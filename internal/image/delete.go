@@ -34,7 +34,7 @@ func (r *Resource) remove(ctx context.Context, state *model) diag.Diagnostics {
 		return diags
 	}
 	target := wait.Target{Resource: api.Images, Namespace: image.Namespace, Name: image.Name, UID: image.UID}
-	err = r.session.Hub.UntilGone(ctx, target, func(object *unstructured.Unstructured) string {
+	err = r.Session.Hub.UntilGone(ctx, target, func(object *unstructured.Unstructured) string {
 		return "being deleted, held by " + strings.Join(object.GetFinalizers(), ", ")
 	})
 	if err != nil {
@@ -87,7 +87,7 @@ func (r *Resource) inspectUser(ctx context.Context, u user) (owner string, leavi
 	if u.kind != "volume" {
 		return "", false
 	}
-	volume, err := kube.For[corev1.PersistentVolumeClaim](r.session.Client, api.PersistentVolumeClaims, "PersistentVolumeClaim").
+	volume, err := kube.For[corev1.PersistentVolumeClaim](r.Session.Client, api.PersistentVolumeClaims, "PersistentVolumeClaim").
 		Get(ctx, u.namespace, u.name)
 	switch {
 	case apierrors.IsNotFound(err):

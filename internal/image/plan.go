@@ -69,7 +69,7 @@ func (r *Resource) planCreate(ctx context.Context, plan *model) diag.Diagnostics
 		diags.Append(wrong...)
 	}
 	if use, needed := plan.sourceUse(); needed {
-		diags.Append(plancheck.Plan(ctx, r.session, use)...)
+		diags.Append(plancheck.Plan(ctx, r.Session, use)...)
 	}
 	if !diags.HasError() {
 		diags.Append(r.rehearse(ctx, plan)...)
@@ -82,8 +82,8 @@ func (r *Resource) planCreate(ctx context.Context, plan *model) diag.Diagnostics
 
 // promise tells the gate that this run makes the image ready.
 func (r *Resource) promise(plan *model) {
-	if r.session != nil && !plan.Name.IsUnknown() && !plan.Namespace.IsUnknown() {
-		r.session.Promise(plan.id())
+	if r.Session != nil && !plan.Name.IsUnknown() && !plan.Namespace.IsUnknown() {
+		r.Session.Promise(plan.id())
 	}
 }
 

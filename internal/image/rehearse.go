@@ -22,10 +22,10 @@ import (
 // nothing. What they miss may be made in the same run, so a missing object is a
 // warning; what they find wrong is an error.
 func (r *Resource) rehearse(ctx context.Context, plan *model) diag.Diagnostics {
-	if r.session == nil || r.session.PlanChecks == tfbase.ChecksOff || !plan.known() {
+	if r.Session == nil || r.Session.PlanChecks == tfbase.ChecksOff || !plan.known() {
 		return nil
 	}
-	if use, needed := plan.sourceUse(); needed && r.session.Promised(use.Image) {
+	if use, needed := plan.sourceUse(); needed && r.Session.Promised(use.Image) {
 		return nil
 	}
 	wanted, diags := plan.toAPI(ctx)
@@ -38,7 +38,7 @@ func (r *Resource) rehearse(ctx context.Context, plan *model) diag.Diagnostics {
 		return nil // a replacement, or something that the apply will report better
 	case apierrors.IsConflict(err):
 		return r.rehearsedConflict(ctx, plan)
-	case strings.Contains(err.Error(), "not found"), r.session.PlanChecks == tfbase.ChecksWarn:
+	case strings.Contains(err.Error(), "not found"), r.Session.PlanChecks == tfbase.ChecksWarn:
 		return diag.Diagnostics{diag.NewWarningDiagnostic("Harvester would refuse this now", fmt.Sprintf(
 			"Harvester would not accept the %s as things are: %s\n\nThat is well if this run creates what is missing.", plan.title(), diagnose.Said(err)))}
 	}

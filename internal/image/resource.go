@@ -26,8 +26,8 @@ const Type = "harvester_image"
 
 // Resource is harvester_image.
 type Resource struct {
-	session *tfbase.Session
-	images  kube.Resource[api.VirtualMachineImage]
+	tfbase.Base
+	images kube.Resource[api.VirtualMachineImage]
 
 	backingImages kube.Resource[api.BackingImage]
 }
@@ -41,21 +41,14 @@ var (
 )
 
 // NewResource returns the resource, not yet configured.
-func NewResource() resource.Resource { return &Resource{} }
-
-// Metadata names the resource.
-func (r *Resource) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
-	resp.TypeName = Type
-}
+func NewResource() resource.Resource { return &Resource{Base: tfbase.Base{TypeName: Type}} }
 
 // Configure takes the session.
-func (r *Resource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
-	session, diags := tfbase.SessionFrom(req.ProviderData)
-	resp.Diagnostics.Append(diags...)
-	if session != nil {
-		r.session = session
-		r.images = kube.For[api.VirtualMachineImage](session.Client, api.Images, api.KindImage)
-		r.backingImages = kube.For[api.BackingImage](session.Client, api.BackingImages, "BackingImage")
+func (r *Resource) Configure(ctx context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	r.Base.Configure(ctx, req, resp)
+	if r.Session != nil {
+		r.images = kube.For[api.VirtualMachineImage](r.Session.Client, api.Images, api.KindImage)
+		r.backingImages = kube.For[api.BackingImage](r.Session.Client, api.BackingImages, "BackingImage")
 	}
 }
 
@@ -73,13 +66,13 @@ func (r *Resource) ImportState(ctx context.Context, req resource.ImportStateRequ
 func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan model
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	resp.Diagnostics.Append(r.configured()...)
+	resp.Diagnostics.Append(r.Connected()...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	ctx, cancel := plan.Timeouts.Creating(ctx, limits)
 	defer cancel()
-	defer r.session.Fulfil(plan.id())
+	defer r.Session.Fulfil(plan.id())
 
 	content, diags := r.ready(ctx, &plan)
 	resp.Diagnostics.Append(diags...)
@@ -112,14 +105,14 @@ func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp 
 func (r *Resource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state model
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	resp.Diagnostics.Append(r.configured()...)
+	resp.Diagnostics.Append(r.Connected()...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	ctx, cancel := state.Timeouts.Reading(ctx, limits)
 	defer cancel()
 
-	image, err := r.images.Get(ctx, state.Namespace.ValueString(), state.Name.ValueString())
+	image, err := r.images.Recent(ctx, state.Namespace.ValueString(), state.Name.ValueString())
 	switch {
 	case apierrors.IsNotFound(err):
 		resp.State.RemoveResource(ctx)
@@ -138,13 +131,13 @@ func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp 
 	var plan, state model
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	resp.Diagnostics.Append(r.configured()...)
+	resp.Diagnostics.Append(r.Connected()...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	ctx, cancel := plan.Timeouts.Updating(ctx, limits)
 	defer cancel()
-	defer r.session.Fulfil(plan.id())
+	defer r.Session.Fulfil(plan.id())
 
 	image, diags := r.change(ctx, &plan, &state)
 	resp.Diagnostics.Append(diags...)
@@ -162,21 +155,13 @@ func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp 
 func (r *Resource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state model
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	resp.Diagnostics.Append(r.configured()...)
+	resp.Diagnostics.Append(r.Connected()...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	ctx, cancel := state.Timeouts.Deleting(ctx, limits)
 	defer cancel()
 	resp.Diagnostics.Append(r.remove(ctx, &state)...)
-}
-
-// configured is an error while there is no connection to the cluster.
-func (r *Resource) configured() diag.Diagnostics {
-	if r.session == nil {
-		return diag.Diagnostics{tfbase.Unconfigured()}
-	}
-	return nil
 }
 
 // save puts the image, as it was last seen, into the state. One that is gone (nil)

@@ -33,7 +33,7 @@ const (
 func (r *Resource) ready(ctx context.Context, plan *model) (*transfer.Content, diag.Diagnostics) {
 	plan.FileSHA512 = types.StringNull()
 	if use, needed := plan.sourceUse(); needed {
-		_, diags := plancheck.Apply(ctx, r.session, use)
+		_, diags := plancheck.Apply(ctx, r.Session, use)
 		return nil, diags
 	}
 	if !plan.uploads() {
@@ -48,7 +48,7 @@ func (r *Resource) ready(ctx context.Context, plan *model) (*transfer.Content, d
 
 // readyToSend checks the way to the upload API and reads the file.
 func (r *Resource) readyToSend(ctx context.Context, plan *model, left string) (*transfer.Content, diag.Diagnostics) {
-	if err := r.session.Client.ProbeHarvesterAPI(ctx); err != nil {
+	if err := r.Session.Client.ProbeHarvesterAPI(ctx); err != nil {
 		return nil, diag.Diagnostics{diagnose.API("upload", plan.title(), left, err)}
 	}
 	return plan.content(ctx, left)
@@ -60,7 +60,7 @@ func (r *Resource) slot(ctx context.Context, plan *model) (release func(), diags
 	if !plan.uploads() {
 		return func() {}, nil
 	}
-	release, err := r.session.UploadSlot(ctx)
+	release, err := r.Session.UploadSlot(ctx)
 	if err != nil {
 		return func() {}, diag.Diagnostics{diagnose.API("upload", plan.title(), "It was waiting for other uploads to end. "+leftNothing, err)}
 	}
@@ -111,7 +111,7 @@ func (r *Resource) finish(ctx context.Context, image *api.VirtualMachineImage, p
 // filler returns the filler of an image whose data comes from elsewhere.
 func (r *Resource) filler(image *api.VirtualMachineImage, plan *model, release func()) *filler {
 	return &filler{
-		session: r.session, images: r.images, backend: image.Spec.Backend, stall: plan.stall(), sent: release,
+		session: r.Session, images: r.images, backend: image.Spec.Backend, stall: plan.stall(), sent: release,
 		target: wait.Target{Resource: api.Images, Namespace: image.Namespace, Name: image.Name, UID: image.UID},
 	}
 }

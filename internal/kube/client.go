@@ -27,6 +27,7 @@ type Client struct {
 	// one 64 KiB window per round trip.
 	transfers *http.Client
 	base      *url.URL
+	recent    *recent
 }
 
 // Connect prepares a client; it sends nothing. Mistakes in the connection are
@@ -59,7 +60,7 @@ func newClient(config *rest.Config) (*Client, error) {
 	if err != nil {
 		return nil, configError("", "The connection for uploads and downloads cannot be set up: %s.", err)
 	}
-	return &Client{dynamic: api, transfers: &http.Client{Transport: transport}, base: base}, nil
+	return &Client{dynamic: api, transfers: &http.Client{Transport: transport}, base: base, recent: newRecent()}, nil
 }
 
 // Dynamic is the underlying client, for watching.

@@ -25,13 +25,15 @@ import (
 // are returned as they are, for k8s.io/apimachinery/pkg/api/errors to tell apart.
 type Resource[T any] struct {
 	client dynamic.NamespaceableResourceInterface
+	gvr    schema.GroupVersionResource
 	gvk    schema.GroupVersionKind
+	recent *recent
 }
 
 // For returns the resource of one kind. An empty namespace in its methods means
 // a cluster-scoped object.
 func For[T any](c *Client, gvr schema.GroupVersionResource, kind string) Resource[T] {
-	return Resource[T]{client: c.dynamic.Resource(gvr), gvk: gvr.GroupVersion().WithKind(kind)}
+	return Resource[T]{client: c.dynamic.Resource(gvr), gvr: gvr, gvk: gvr.GroupVersion().WithKind(kind), recent: c.recent}
 }
 
 func (r Resource[T]) in(namespace string) dynamic.ResourceInterface {
@@ -90,6 +92,9 @@ func (r Resource[T]) create(ctx context.Context, namespace string, object *T, dr
 	delete(content, "status")
 	body := &unstructured.Unstructured{Object: content}
 	body.SetGroupVersionKind(r.gvk)
+	if dryRun == nil {
+		defer r.recent.forget(scope{r.gvr, namespace})
+	}
 	created, err := r.in(namespace).Create(ctx, body, metav1.CreateOptions{
 		FieldManager: FieldManager, FieldValidation: metav1.FieldValidationStrict, DryRun: dryRun,
 	})
@@ -106,6 +111,7 @@ func (r Resource[T]) Patch(ctx context.Context, namespace, name string, patch ma
 	if err != nil {
 		return nil, fmt.Errorf("encode the patch: %w", err)
 	}
+	defer r.recent.forget(scope{r.gvr, namespace})
 	patched, err := r.in(namespace).Patch(ctx, name, types.MergePatchType, body, metav1.PatchOptions{
 		FieldManager: FieldManager, FieldValidation: metav1.FieldValidationStrict,
 	})
@@ -118,6 +124,7 @@ func (r Resource[T]) Patch(ctx context.Context, namespace, name string, patch ma
 // Delete asks for the removal of the object with this UID; an empty UID means
 // whichever has the name. Finalizers may keep it for a while.
 func (r Resource[T]) Delete(ctx context.Context, namespace, name string, uid types.UID) error {
+	defer r.recent.forget(scope{r.gvr, namespace})
 	options := metav1.DeleteOptions{}
 	if uid != "" {
 		options.Preconditions = &metav1.Preconditions{UID: &uid}

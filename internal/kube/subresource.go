@@ -28,6 +28,7 @@ func (c *Client) PutSubresource(ctx context.Context, gvr schema.GroupVersionReso
 		return fmt.Errorf("build the request: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/json")
+	defer c.recent.forget(scope{gvr, namespace})
 	resp, err := c.transfers.Do(req)
 	if err != nil {
 		return err

@@ -42,7 +42,11 @@ func Plan(ctx context.Context, session *tfbase.Session, use Use) diag.Diagnostic
 	if session == nil || session.PlanChecks == tfbase.ChecksOff || session.Promised(use.Image) {
 		return nil
 	}
-	_, at, refusal, err := check(ctx, session, use)
+	images := kube.For[api.VirtualMachineImage](session.Client, api.Images, api.KindImage)
+	_, at, refusal, err := check(ctx, images.Recent, use)
+	if refusal != nil { // what others saw a moment ago may have changed
+		_, at, refusal, err = check(ctx, images.Get, use)
+	}
 	if err != nil || refusal == nil {
 		return nil
 	}
@@ -56,7 +60,8 @@ func Plan(ctx context.Context, session *tfbase.Session, use Use) diag.Diagnostic
 // Apply checks a use right before the first write and returns the image as it
 // is. There is no switch for it.
 func Apply(ctx context.Context, session *tfbase.Session, use Use) (*api.VirtualMachineImage, diag.Diagnostics) {
-	image, at, refusal, err := check(ctx, session, use)
+	images := kube.For[api.VirtualMachineImage](session.Client, api.Images, api.KindImage)
+	image, at, refusal, err := check(ctx, images.Get, use)
 	switch {
 	case err != nil:
 		return nil, diag.Diagnostics{diagnose.API("read", fmt.Sprintf("image %q", use.Image), "Nothing was created or changed.", err)}
@@ -67,12 +72,14 @@ func Apply(ctx context.Context, session *tfbase.Session, use Use) (*api.VirtualM
 }
 
 // check looks at the cluster. Exactly one of image, refusal and err is set.
-func check(ctx context.Context, session *tfbase.Session, use Use) (*api.VirtualMachineImage, path.Path, *imagestate.Refusal, error) {
+type get func(ctx context.Context, namespace, name string) (*api.VirtualMachineImage, error)
+
+func check(ctx context.Context, read get, use Use) (*api.VirtualMachineImage, path.Path, *imagestate.Refusal, error) {
 	namespace, name, wrong := tfbase.ParseID(use.Image)
 	if wrong != nil {
 		return nil, use.At, badReference(wrong), nil
 	}
-	image, err := kube.For[api.VirtualMachineImage](session.Client, api.Images, api.KindImage).Get(ctx, namespace, name)
+	image, err := read(ctx, namespace, name)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, use.At, imagestate.Absent(use.Image), nil

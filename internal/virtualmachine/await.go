@@ -186,7 +186,7 @@ func (w *watcher) ended(ctx context.Context, last string) error {
 // breaks it, a right that is missing for example, goes to broken.
 func (w *watcher) follow(ctx context.Context, broken chan<- error) {
 	until := func(target wait.Target, see func(*unstructured.Unstructured) error) {
-		_, err := w.resource.session.Hub.Until(ctx, target, func(object *unstructured.Unstructured) (wait.Progress, error) {
+		_, err := w.resource.Session.Hub.Until(ctx, target, func(object *unstructured.Unstructured) (wait.Progress, error) {
 			return wait.Progress{}, see(object)
 		}, wait.Options{})
 		broken <- err

@@ -111,7 +111,7 @@ func (r *Resource) restart(ctx context.Context, namespace, name string) (string,
 		case err != nil:
 			return "", err
 		}
-		err = r.session.Client.PutSubresource(ctx, api.VirtualMachines, namespace, name, "restart")
+		err = r.Session.Client.PutSubresource(ctx, api.VirtualMachines, namespace, name, "restart")
 		if err == nil || !apierrors.IsConflict(err) || try == tries {
 			return string(vmi.UID), err
 		}

@@ -95,7 +95,7 @@ func (r *Resource) awaitGone(ctx context.Context, state *model, vm *kubevirtv1.V
 		if r.isGone(ctx, e.target) {
 			continue
 		}
-		if err := r.session.Hub.UntilGone(ctx, e.target, stillThere(e.what)); err != nil {
+		if err := r.Session.Hub.UntilGone(ctx, e.target, stillThere(e.what)); err != nil {
 			return diag.Diagnostics{diagnose.API("see the end of", state.title(),
 				"Its deletion was accepted and goes on in the cluster. Apply again to see it through.", err)}
 		}
@@ -111,7 +111,7 @@ type ending struct {
 
 // isGone looks once: a watch says nothing about what went before it began.
 func (r *Resource) isGone(ctx context.Context, target wait.Target) bool {
-	_, err := r.session.Client.Dynamic().Resource(target.Resource).Namespace(target.Namespace).Get(ctx, target.Name, metav1.GetOptions{})
+	_, err := r.Session.Client.Dynamic().Resource(target.Resource).Namespace(target.Namespace).Get(ctx, target.Name, metav1.GetOptions{})
 	return apierrors.IsNotFound(err)
 }
 

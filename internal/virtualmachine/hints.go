@@ -56,7 +56,7 @@ func (r *Resource) volumeHints(ctx context.Context, namespace, name, disk string
 // warning is the newest warning event about objects of that name; "" if there is
 // none.
 func (r *Resource) warning(ctx context.Context, namespace, name string) string {
-	list, err := r.session.Client.Dynamic().Resource(api.Events).Namespace(namespace).
+	list, err := r.Session.Client.Dynamic().Resource(api.Events).Namespace(namespace).
 		List(ctx, metav1.ListOptions{FieldSelector: "type=Warning,involvedObject.name=" + name})
 	if err != nil {
 		return ""

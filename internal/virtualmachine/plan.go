@@ -41,9 +41,9 @@ func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReques
 		}
 		step(ctx)
 	}
-	if r.session != nil && !resp.Diagnostics.HasError() && !resp.Plan.Raw.Equal(req.State.Raw) {
+	if r.Session != nil && !resp.Diagnostics.HasError() && !resp.Plan.Raw.Equal(req.State.Raw) {
 		for _, use := range p.machine.imageUses(p.before) {
-			resp.Diagnostics.Append(plancheck.Plan(ctx, r.session, use.Use)...)
+			resp.Diagnostics.Append(plancheck.Plan(ctx, r.Session, use.Use)...)
 		}
 	}
 }

@@ -80,7 +80,7 @@ func (r *Resource) checkImages(ctx context.Context, m machine, before *machine) 
 	var diags diag.Diagnostics
 	images := map[int]*api.VirtualMachineImage{}
 	for _, use := range m.imageUses(before) {
-		image, more := plancheck.Apply(ctx, r.session, use.Use)
+		image, more := plancheck.Apply(ctx, r.Session, use.Use)
 		diags.Append(more...)
 		if image == nil {
 			continue

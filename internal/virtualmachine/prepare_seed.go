@@ -49,7 +49,7 @@ func (m machine) seedsLike(other machine) bool {
 
 // publicKeys reads the SSH keys the machine names.
 func (r *Resource) publicKeys(ctx context.Context, m machine) ([]string, diag.Diagnostics) {
-	pairs := kube.For[api.KeyPair](r.session.Client, api.KeyPairs, "KeyPair")
+	pairs := kube.For[api.KeyPair](r.Session.Client, api.KeyPairs, "KeyPair")
 	var keys []string
 	var diags diag.Diagnostics
 	for i, id := range m.keyIDs() {

@@ -28,7 +28,7 @@ const Type = "harvester_virtualmachine"
 
 // Resource is harvester_virtualmachine.
 type Resource struct {
-	session   *tfbase.Session
+	tfbase.Base
 	machines  kube.Resource[kubevirtv1.VirtualMachine]
 	instances kube.Resource[kubevirtv1.VirtualMachineInstance]
 	volumes   kube.Resource[corev1.PersistentVolumeClaim]
@@ -45,12 +45,7 @@ var (
 )
 
 // NewResource returns the resource, not yet configured.
-func NewResource() resource.Resource { return &Resource{} }
-
-// Metadata names the resource.
-func (r *Resource) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
-	resp.TypeName = Type
-}
+func NewResource() resource.Resource { return &Resource{Base: tfbase.Base{TypeName: Type}} }
 
 // Schema describes the resource.
 func (r *Resource) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
@@ -58,18 +53,16 @@ func (r *Resource) Schema(_ context.Context, _ resource.SchemaRequest, resp *res
 }
 
 // Configure takes the session.
-func (r *Resource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
-	session, diags := tfbase.SessionFrom(req.ProviderData)
-	resp.Diagnostics.Append(diags...)
-	if session == nil {
+func (r *Resource) Configure(ctx context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	r.Base.Configure(ctx, req, resp)
+	if r.Session == nil {
 		return
 	}
-	r.session = session
-	r.machines = kube.For[kubevirtv1.VirtualMachine](session.Client, api.VirtualMachines, "VirtualMachine")
-	r.instances = kube.For[kubevirtv1.VirtualMachineInstance](session.Client, api.VirtualMachineInstances, "VirtualMachineInstance")
-	r.volumes = kube.For[corev1.PersistentVolumeClaim](session.Client, api.PersistentVolumeClaims, "PersistentVolumeClaim")
-	r.secrets = kube.For[corev1.Secret](session.Client, api.Secrets, "Secret")
-	r.classes = kube.For[storagev1.StorageClass](session.Client, api.StorageClasses, "StorageClass")
+	r.machines = kube.For[kubevirtv1.VirtualMachine](r.Session.Client, api.VirtualMachines, "VirtualMachine")
+	r.instances = kube.For[kubevirtv1.VirtualMachineInstance](r.Session.Client, api.VirtualMachineInstances, "VirtualMachineInstance")
+	r.volumes = kube.For[corev1.PersistentVolumeClaim](r.Session.Client, api.PersistentVolumeClaims, "PersistentVolumeClaim")
+	r.secrets = kube.For[corev1.Secret](r.Session.Client, api.Secrets, "Secret")
+	r.classes = kube.For[storagev1.StorageClass](r.Session.Client, api.StorageClasses, "StorageClass")
 }
 
 // ImportState takes namespace/name.
@@ -77,19 +70,12 @@ func (r *Resource) ImportState(ctx context.Context, req resource.ImportStateRequ
 	tfbase.ImportNamespaced(ctx, req, resp)
 }
 
-func (r *Resource) configured() diag.Diagnostics {
-	if r.session == nil {
-		return diag.Diagnostics{tfbase.Unconfigured()}
-	}
-	return nil
-}
-
 // Create makes the machine and waits for it. Everything that can be checked is
 // checked before the first write; the id is in the state before the wait begins.
 func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan model
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	resp.Diagnostics.Append(r.configured()...)
+	resp.Diagnostics.Append(r.Connected()...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -113,14 +99,14 @@ func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp 
 func (r *Resource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state model
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	resp.Diagnostics.Append(r.configured()...)
+	resp.Diagnostics.Append(r.Connected()...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	ctx, cancel := state.Timeouts.Reading(ctx, limits)
 	defer cancel()
 
-	seen, err := r.look(ctx, state.Namespace.ValueString(), state.Name.ValueString())
+	seen, err := r.glance(ctx, state.Namespace.ValueString(), state.Name.ValueString())
 	switch {
 	case apierrors.IsNotFound(err):
 		resp.State.RemoveResource(ctx)
@@ -137,7 +123,7 @@ func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp 
 	var plan, state model
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	resp.Diagnostics.Append(r.configured()...)
+	resp.Diagnostics.Append(r.Connected()...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -160,7 +146,7 @@ func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp 
 func (r *Resource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state model
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	resp.Diagnostics.Append(r.configured()...)
+	resp.Diagnostics.Append(r.Connected()...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -184,11 +170,24 @@ func (r *Resource) refresh(ctx context.Context, m *model, state *tfsdk.State) di
 // look reads all there is to see of a machine. The error is that of the machine
 // itself if there is none.
 func (r *Resource) look(ctx context.Context, namespace, name string) (sight, error) {
-	vm, err := r.machines.Get(ctx, namespace, name)
+	return r.see(ctx, namespace, name, r.machines.Get, r.instances.Get)
+}
+
+// glance is look from lists that all machines of a run share.
+func (r *Resource) glance(ctx context.Context, namespace, name string) (sight, error) {
+	return r.see(ctx, namespace, name, r.machines.Recent, r.instances.Listed)
+}
+
+type get[T any] func(ctx context.Context, namespace, name string) (*T, error)
+
+func (r *Resource) see(
+	ctx context.Context, namespace, name string, machine get[kubevirtv1.VirtualMachine], instance get[kubevirtv1.VirtualMachineInstance],
+) (sight, error) {
+	vm, err := machine(ctx, namespace, name)
 	if err != nil {
 		return sight{}, err
 	}
-	vmi, err := r.instances.Get(ctx, namespace, name)
+	vmi, err := instance(ctx, namespace, name)
 	switch {
 	case apierrors.IsNotFound(err):
 		vmi = nil

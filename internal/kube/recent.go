@@ -1,0 +1,128 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package kube
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+)
+
+// recentFor is how old the answer of Recent may be.
+const recentFor = 10 * time.Second
+
+// Recent reads one object like Get, but shares its requests: the first look-up in
+// a namespace is a GET, those after it are answered from one LIST that is at most
+// ten seconds old and never older than this client's own last write. Absence is
+// confirmed by a GET. A plan over hundreds of objects so costs two requests a
+// kind and namespace. Where listing fails or is forbidden it is a GET.
+func (r Resource[T]) Recent(ctx context.Context, namespace, name string) (*T, error) {
+	object, err := r.Listed(ctx, namespace, name)
+	if apierrors.IsNotFound(err) {
+		return r.Get(ctx, namespace, name)
+	}
+	return object, err
+}
+
+// Listed is Recent without the confirmation: an object made by others in the last
+// ten seconds may be NotFound. It suits what need not exist, such as the instance
+// of a machine that is off.
+func (r Resource[T]) Listed(ctx context.Context, namespace, name string) (*T, error) {
+	scope := scope{r.gvr, namespace}
+	list := r.recent.of(scope)
+	if list == nil {
+		return r.Get(ctx, namespace, name)
+	}
+	objects, err := list.read(ctx, r.in(namespace))
+	if err != nil {
+		r.recent.failed(scope, list, apierrors.IsForbidden(err))
+		return r.Get(ctx, namespace, name)
+	}
+	object, found := objects[name]
+	if !found {
+		return nil, apierrors.NewNotFound(r.gvr.GroupResource(), name)
+	}
+	return Decode[T](object)
+}
+
+// scope is what one list covers.
+type scope struct {
+	resource  schema.GroupVersionResource
+	namespace string
+}
+
+// recent holds the lists that answer Recent.
+type recent struct {
+	mu      sync.Mutex
+	asked   map[scope]bool // there was a look-up before
+	useless map[scope]bool // listing is forbidden
+	lists   map[scope]*list
+}
+
+func newRecent() *recent {
+	return &recent{asked: map[scope]bool{}, useless: map[scope]bool{}, lists: map[scope]*list{}}
+}
+
+// of returns the list to look into, begun if need be; nil for the first look-up,
+// which may remain the only one, and where listing is forbidden.
+func (r *recent) of(s scope) *list {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.asked[s] || r.useless[s] {
+		r.asked[s] = true
+		return nil
+	}
+	if l := r.lists[s]; l != nil && time.Since(l.begun) < recentFor {
+		return l
+	}
+	l := &list{begun: time.Now()}
+	r.lists[s] = l
+	return l
+}
+
+// failed drops a list that could not be read.
+func (r *recent) failed(s scope, l *list, forbidden bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.lists[s] == l {
+		delete(r.lists, s)
+	}
+	r.useless[s] = r.useless[s] || forbidden
+}
+
+// forget makes the next look-up list anew, because something was written.
+func (r *recent) forget(s scope) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.lists, s)
+}
+
+// list is one LIST, read by the first who needs it while the others wait.
+type list struct {
+	begun time.Time
+	once  sync.Once
+
+	objects map[string]*unstructured.Unstructured
+	err     error
+}
+
+func (l *list) read(ctx context.Context, from dynamic.ResourceInterface) (map[string]*unstructured.Unstructured, error) {
+	l.once.Do(func() {
+		var found *unstructured.UnstructuredList
+		if found, l.err = from.List(ctx, metav1.ListOptions{}); l.err != nil {
+			return
+		}
+		l.objects = make(map[string]*unstructured.Unstructured, len(found.Items))
+		for i := range found.Items {
+			l.objects[found.Items[i].GetName()] = &found.Items[i]
+		}
+	})
+	return l.objects, l.err
+}

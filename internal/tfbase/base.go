@@ -1,0 +1,41 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package tfbase
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+)
+
+// Base is what every resource does alike. Resources embed it, with their TypeName.
+type Base struct {
+	TypeName string
+	// Session is nil while the provider is not configured.
+	Session *Session
+}
+
+// Metadata names the resource.
+func (b *Base) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = b.TypeName
+}
+
+// Configure takes the session.
+func (b *Base) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	session, diags := SessionFrom(req.ProviderData)
+	resp.Diagnostics.Append(diags...)
+	if session != nil {
+		b.Session = session
+	}
+}
+
+// Connected is an error while there is no connection to the cluster. Each of
+// Create, Read, Update and Delete begins with it.
+func (b *Base) Connected() diag.Diagnostics {
+	if b.Session == nil {
+		return diag.Diagnostics{Unconfigured()}
+	}
+	return nil
+}

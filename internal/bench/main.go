@@ -41,6 +41,7 @@ var benchmarks = []benchmark{
 	{[]string{"requests_per_100_images"}, nil, requests},
 	{[]string{"failed_import_to_error_ms"}, nil, failedImport},
 	{[]string{"plan_unchanged_hash_bytes"}, nil, unchangedPlan},
+	{[]string{"plan_500vm_requests", "plan_500vm_wall_vs_core"}, []string{"terraform"}, planMany},
 }
 
 func main() {
@@ -80,7 +81,7 @@ func measure(ctx context.Context, out io.Writer, only *regexp.Regexp, rounds int
 		}
 		report := &report{out: out, goals: b.figures}
 		if missing := missingProgram(b.needs); missing != "" {
-			report.skip(missing + " is not installed; on Debian: apt-get install " + packages[missing])
+			report.skip(missing + " is not installed; " + sources[missing])
 			continue
 		}
 		if err := b.run(ctx, bench, report); err != nil {
@@ -90,8 +91,12 @@ func measure(ctx context.Context, out io.Writer, only *regexp.Regexp, rounds int
 	return errors.Join(append(failures, ctx.Err())...)
 }
 
-// packages are Debian's packages of the programs that benchmarks need.
-var packages = map[string]string{"curl": "curl", "nginx": "nginx-light"}
+// sources say where the programs that benchmarks need come from.
+var sources = map[string]string{
+	"curl":      "on Debian: apt-get install curl",
+	"nginx":     "on Debian: apt-get install nginx-light",
+	"terraform": "see https://developer.hashicorp.com/terraform/install",
+}
 
 func missingProgram(names []string) string {
 	for _, name := range names {

@@ -21,14 +21,21 @@ const (
 	Decrypt      Operation = "decrypt the image"
 	Download     Operation = "download the image"
 	Export       Operation = "export the image"
+	Use          Operation = "use the image" // for whatever comes next
 )
 
 // Operations lists every operation, for documentation and tables.
 func Operations() []Operation {
-	return []Operation{CreateVM, CreateVolume, Encrypt, Decrypt, Download, Export}
+	return []Operation{CreateVM, CreateVolume, Encrypt, Decrypt, Download, Export, Use}
 }
 
-// encryption is what an operation demands of a ready image besides being ready.
+// demand is what an operation needs of an image besides being ready.
+type demand struct {
+	encryption encryption
+	longhorn   bool // only the backend backingimage can do it
+	guarded    bool // Harvester itself refuses an image that is not ready
+}
+
 type encryption int
 
 const (
@@ -38,15 +45,16 @@ const (
 )
 
 // demands is the one table of what each operation needs. Harvester enforces the
-// encryption rules itself (webhook and download handler); readiness only for
-// encrypt, decrypt and download.
-var demands = map[Operation]encryption{
-	CreateVM:     either,
-	CreateVolume: either,
-	Encrypt:      mustNotBeEncrypted,
-	Decrypt:      mustBeEncrypted,
-	Download:     mustNotBeEncrypted,
-	Export:       mustNotBeEncrypted,
+// encryption rules itself (webhook and download handler); readiness only where it is guarded. An
+// encrypted or decrypted copy of an image of the backend cdi it accepts, and fails to make.
+var demands = map[Operation]demand{
+	CreateVM:     {},
+	CreateVolume: {},
+	Encrypt:      {encryption: mustNotBeEncrypted, longhorn: true, guarded: true},
+	Decrypt:      {encryption: mustBeEncrypted, longhorn: true, guarded: true},
+	Download:     {encryption: mustNotBeEncrypted, guarded: true},
+	Export:       {encryption: mustNotBeEncrypted},
+	Use:          {},
 }
 
 // Refusal says why an operation must not run against an image. The zero value
@@ -60,26 +68,56 @@ type Refusal struct {
 	Remedy string
 }
 
+// Detail is the whole refusal of an operation: what cannot be done, why, and what
+// to do about it.
+func (r *Refusal) Detail(op Operation) string {
+	return fmt.Sprintf("Cannot %s. %s\n\n%s", op, r.Reason, r.Remedy)
+}
+
 // Check decides whether op may run against the image.
 func Check(image Image, op Operation) *Refusal {
-	if !image.Ready() {
-		return notReady(image)
-	}
-	switch demand := demands[op]; {
-	case demand == mustNotBeEncrypted && image.Encrypted:
-		return &Refusal{
-			Summary: "Image is encrypted",
-			Reason:  fmt.Sprintf("The image %s is encrypted, and Harvester does not %s in that form.", image.Title(), op),
-			Remedy:  "Decrypt it into a new image first, and use that one.",
-		}
-	case demand == mustBeEncrypted && !image.Encrypted:
+	demand := demands[op]
+	switch {
+	case demand.longhorn && image.Backend == api.BackendCDI:
+		return otherBackend(image, op)
+	case !image.Ready():
+		return notReady(image, demand.guarded)
+	case demand.encryption == mustNotBeEncrypted && image.Encrypted:
+		return alreadyEncrypted(image, op)
+	case demand.encryption == mustBeEncrypted && !image.Encrypted:
 		return &Refusal{
 			Summary: "Image is not encrypted",
 			Reason:  fmt.Sprintf("The image %s is not encrypted, so there is nothing to decrypt.", image.Title()),
-			Remedy:  "Use the image as it is, or name an image that was made with crypto_operation = \"encrypt\".",
+			Remedy: "Use the image as it is, or name one that Harvester has encrypted " +
+				"(harvester_encrypted_image, or crypto_operation = \"encrypt\").",
 		}
 	}
 	return nil
+}
+
+// otherBackend comes before readiness: waiting would not help.
+func otherBackend(image Image, op Operation) *Refusal {
+	return &Refusal{
+		Summary: "Backend cannot encrypt or decrypt",
+		Reason: fmt.Sprintf("The image %s has the backend %s, but Harvester can %s only with the backend %s, which is Longhorn's.",
+			image.Title(), image.Backend, op, api.BackendBackingImage),
+		Remedy: fmt.Sprintf("Name an image with the backend %s; the same data can be imported again with it.", api.BackendBackingImage),
+	}
+}
+
+func alreadyEncrypted(image Image, op Operation) *Refusal {
+	if op == Encrypt {
+		return &Refusal{
+			Summary: "Image is encrypted",
+			Reason:  fmt.Sprintf("The image %s is encrypted already, and Harvester encrypts only once.", image.Title()),
+			Remedy:  "Use the image as it is. For another key, decrypt it into a new image first, and encrypt that one.",
+		}
+	}
+	return &Refusal{
+		Summary: "Image is encrypted",
+		Reason:  fmt.Sprintf("The image %s is encrypted, and Harvester does not %s in that form.", image.Title(), op),
+		Remedy:  "Decrypt it into a new image first, and use that one.",
+	}
 }
 
 // Absent is the refusal for an image that is not in the cluster.
@@ -128,7 +166,7 @@ func (i Image) Status() string {
 	return strings.Join(words, ", ")
 }
 
-func notReady(image Image) *Refusal {
+func notReady(image Image, guarded bool) *Refusal {
 	switch image.State {
 	case Terminating:
 		return &Refusal{
@@ -146,10 +184,17 @@ func notReady(image Image) *Refusal {
 	}
 	return &Refusal{
 		Summary: "Image is not ready",
-		Reason: fmt.Sprintf("The image %s is not complete yet: %s.%s Harvester would accept this now, but what is made from "+
-			"an incomplete image hangs and can make the image unrecoverable.", image.Title(), image.Status(), said(image)),
-		Remedy: waitRemedy(image),
+		Reason:  fmt.Sprintf("The image %s is not complete yet: %s.%s%s", image.Title(), image.Status(), said(image), danger(guarded)),
+		Remedy:  waitRemedy(image),
 	}
+}
+
+// danger says why an operation that Harvester would accept is refused here.
+func danger(guarded bool) string {
+	if guarded {
+		return ""
+	}
+	return " Harvester would accept this now, but what is made from an incomplete image hangs and can make the image unrecoverable."
 }
 
 func waitRemedy(image Image) string {

@@ -100,21 +100,25 @@ func TestOfReadsTheRest(t *testing.T) {
 	}
 }
 
-// TestCheck walks every state and every operation, with plain and encrypted images.
+// TestCheck walks every state and every operation, with plain and encrypted images of both backends.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	rows := 0
 	for _, state := range imagestate.States() {
 		for _, operation := range imagestate.Operations() {
-			for _, encrypted := range []bool{false, true} {
-				rows++
-				image := imagestate.Image{Namespace: "default", Name: "ubuntu", State: state, Encrypted: encrypted, Progress: 40, Message: "said so."}
-				refusal := imagestate.Check(image, operation)
-				if got, want := refusal == nil, allowed(state, operation, encrypted); got != want {
-					t.Errorf("%s of a %s image (encrypted %v): allowed %v, want %v", operation, state, encrypted, got, want)
-				}
-				if refusal != nil {
-					complete(t, *refusal)
+			for _, backend := range []string{"", api.BackendBackingImage, api.BackendCDI} {
+				for _, encrypted := range []bool{false, true} {
+					rows++
+					image := imagestate.Image{
+						Namespace: "default", Name: "ubuntu", Backend: backend, State: state, Encrypted: encrypted, Progress: 40, Message: "said so.",
+					}
+					refusal := imagestate.Check(image, operation)
+					if got, want := refusal == nil, allowed(state, operation, backend, encrypted); got != want {
+						t.Errorf("%s of a %s image (backend %q, encrypted %v): allowed %v, want %v", operation, state, backend, encrypted, got, want)
+					}
+					if refusal != nil {
+						complete(t, *refusal)
+					}
 				}
 			}
 		}
@@ -123,16 +127,18 @@ func TestCheck(t *testing.T) {
 }
 
 // allowed states the rule independently of the table under test.
-func allowed(state imagestate.State, operation imagestate.Operation, encrypted bool) bool {
+func allowed(state imagestate.State, operation imagestate.Operation, backend string, encrypted bool) bool {
 	if state != imagestate.Active {
 		return false
 	}
 	switch operation {
 	case imagestate.Decrypt:
-		return encrypted
-	case imagestate.Encrypt, imagestate.Download, imagestate.Export:
+		return encrypted && backend != api.BackendCDI
+	case imagestate.Encrypt:
+		return !encrypted && backend != api.BackendCDI
+	case imagestate.Download, imagestate.Export:
 		return !encrypted
-	case imagestate.CreateVM, imagestate.CreateVolume:
+	case imagestate.CreateVM, imagestate.CreateVolume, imagestate.Use:
 	}
 	return true
 }
@@ -200,6 +206,17 @@ func TestRefusalTellsWhatToDo(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Harvester refuses to copy an incomplete image; a VM it would start from one.
+func TestDangerIsNamedWhereHarvesterIsSilent(t *testing.T) {
+	t.Parallel()
+	image := imagestate.Image{Namespace: "default", Name: "ubuntu", State: imagestate.Uploading}
+	for operation, named := range map[imagestate.Operation]bool{imagestate.CreateVM: true, imagestate.Encrypt: false, imagestate.Download: false} {
+		if got := strings.Contains(imagestate.Check(image, operation).Reason, "would accept this now"); got != named {
+			t.Errorf("%s: the danger is named: %v, want %v", operation, got, named)
+		}
 	}
 }
 

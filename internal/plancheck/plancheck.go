@@ -50,11 +50,21 @@ func Plan(ctx context.Context, session *tfbase.Session, use Use) diag.Diagnostic
 	if err != nil || refusal == nil {
 		return nil
 	}
-	detail := detail(use, refusal) + "\n\n" + way(session.PlanChecks)
-	if session.PlanChecks == tfbase.ChecksWarn {
-		return diag.Diagnostics{diag.NewAttributeWarningDiagnostic(at, refusal.Summary, detail)}
+	return diag.Diagnostics{Planned(session.PlanChecks, at, use.Operation, refusal)}
+}
+
+// Planned is how a refusal is told during a plan.
+func Planned(checks tfbase.PlanChecks, at path.Path, op imagestate.Operation, refusal *imagestate.Refusal) diag.Diagnostic {
+	detail := refusal.Detail(op) + "\n\n" + way(checks)
+	if checks == tfbase.ChecksWarn {
+		return diag.NewAttributeWarningDiagnostic(at, refusal.Summary, detail)
 	}
-	return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(at, refusal.Summary, detail)}
+	return diag.NewAttributeErrorDiagnostic(at, refusal.Summary, detail)
+}
+
+// Applied is how a refusal is told right before the first write.
+func Applied(at path.Path, op imagestate.Operation, refusal *imagestate.Refusal) diag.Diagnostic {
+	return diag.NewAttributeErrorDiagnostic(at, refusal.Summary, refusal.Detail(op)+"\n\nNothing was created or changed.")
 }
 
 // Apply checks a use right before the first write and returns the image as it
@@ -66,14 +76,15 @@ func Apply(ctx context.Context, session *tfbase.Session, use Use) (*api.VirtualM
 	case err != nil:
 		return nil, diag.Diagnostics{diagnose.API("read", fmt.Sprintf("image %q", use.Image), "Nothing was created or changed.", err)}
 	case refusal != nil:
-		return nil, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(at, refusal.Summary, detail(use, refusal)+"\n\nNothing was created or changed.")}
+		return nil, diag.Diagnostics{Applied(at, use.Operation, refusal)}
 	}
 	return image, nil
 }
 
-// check looks at the cluster. Exactly one of image, refusal and err is set.
+// get reads an image: kube.Resource's Get or Recent.
 type get func(ctx context.Context, namespace, name string) (*api.VirtualMachineImage, error)
 
+// check looks at the cluster. Exactly one of image, refusal and err is set.
 func check(ctx context.Context, read get, use Use) (*api.VirtualMachineImage, path.Path, *imagestate.Refusal, error) {
 	namespace, name, wrong := tfbase.ParseID(use.Image)
 	if wrong != nil {
@@ -103,10 +114,6 @@ func badReference(wrong error) *imagestate.Refusal {
 		Summary: "Invalid image reference", Reason: "The reference is wrong: " + wrong.Error() + ".",
 		Remedy: "Refer to an image as harvester_image.<name>.id.",
 	}
-}
-
-func detail(use Use, refusal *imagestate.Refusal) string {
-	return fmt.Sprintf("Cannot %s. %s\n\n%s", use.Operation, refusal.Reason, refusal.Remedy)
 }
 
 func way(checks tfbase.PlanChecks) string {

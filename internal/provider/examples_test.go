@@ -9,7 +9,6 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/config"
@@ -27,7 +26,7 @@ var filePath = regexp.MustCompile(`file_path\s*=\s*"\$\{path\.module\}/([^"/]+)"
 
 // Every example can be planned as it stands. Those of the demo need one another; make demo runs them.
 func TestAccExamples_plan(t *testing.T) {
-	acctest.Shared(t)
+	cluster := acctest.Shared(t)
 	folders := exampleFolders(t)
 	if len(folders) < 3 {
 		t.Fatalf("only %d examples found: %v", len(folders), folders)
@@ -38,6 +37,9 @@ func TestAccExamples_plan(t *testing.T) {
 				// It names the source, as users do; the others leave that to it.
 				t.Setenv("TF_ACC_PROVIDER_NAMESPACE", path.Base(path.Dir(provider.Address)))
 			}
+			if arrange := existing[folder]; arrange != nil {
+				arrange(t, cluster)
+			}
 			staged := stage(t, folder)
 			// Paths count from the provider's working folder, which here is the test's.
 			t.Chdir(staged)
@@ -45,10 +47,37 @@ func TestAccExamples_plan(t *testing.T) {
 				ProtoV6ProviderFactories: acctest.Factories,
 				ConfigDirectory:          config.StaticDirectory(staged),
 				PlanOnly:                 true,
-				ExpectNonEmptyPlan:       strings.HasPrefix(folder, "resources/"),
+				ExpectNonEmptyPlan:       makes(t, staged),
 			}}})
 		})
 	}
+}
+
+// existing makes what the examples of data sources find in the cluster.
+var existing = map[string]func(*testing.T, *acctest.Cluster){
+	"data-sources/harvester_image": func(t *testing.T, cluster *acctest.Cluster) {
+		t.Helper()
+		cluster.Uploaded(t, "debian-13-generic-amd64", 1<<20)
+	},
+}
+
+// makes says whether an example makes something, be it only an output.
+func makes(t *testing.T, folder string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*.tf"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no configuration in %s (%v)", folder, err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if regexp.MustCompile(`(?m)^(resource|output) "`).Match(text) {
+			return true
+		}
+	}
+	return false
 }
 
 func exampleFolders(t *testing.T) (folders []string) {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -64,8 +63,8 @@ func TestAccGate_refusesAtPlan(t *testing.T) {
 		"missing":              {func(*testing.T, string) {}, "1Gi", `(?s)Image not found.*does not exist.*harvester_image\.<name>\.id`},
 		"waiting":              {cluster.Pending, "1Gi", `(?s)Image is not ready.*Uploading, 0 %.*Nobody is sending`},
 		"at 40 %":              {func(t *testing.T, name string) { t.Helper(); cluster.HeldUpload(t, name, 40) }, "1Gi", `(?s)image\s+= .*Image is not ready|(?s)Image is not ready.*Uploading,\s+\d+\s+%.*Wait until the image is\s+Active`},
-		"failed":               {failed(cluster), "1Gi", `(?s)Image import failed.*disk on fire.*will not try again`},
-		"deleting":             {deleting(cluster), "1Gi", `(?s)Image is being deleted`},
+		"failed":               {func(t *testing.T, name string) { t.Helper(); cluster.Failed(t, name, "disk on fire") }, "1Gi", `(?s)Image import failed.*disk on fire.*will not try again`},
+		"deleting":             {cluster.Deleting, "1Gi", `(?s)Image is being deleted`},
 		"larger than the disk": {func(t *testing.T, name string) { t.Helper(); cluster.Uploaded(t, name, 2<<20) }, "1Mi", `(?s)Disk smaller than its image.*at least\s+2Mi`},
 	} {
 		t.Run(label, func(t *testing.T) {
@@ -80,62 +79,6 @@ func TestAccGate_refusesAtPlan(t *testing.T) {
 				}},
 			})
 		})
-	}
-}
-
-// failed makes an image that failed for good. Without a retry, Harvester's own clearing
-// away can be what ends it; then it is made again.
-func failed(cluster *acctest.Cluster) func(*testing.T, string) {
-	return func(t *testing.T, name string) {
-		t.Helper()
-		cluster.SetFault(t, name, acctest.Fault{FailImport: "disk on fire"})
-		t.Cleanup(func() { _ = cluster.Images.Delete(context.Background(), "default", name, "") })
-		acctest.Eventually(t, "the import fails for the right cause", func(ctx context.Context) bool {
-			state := failOnce(ctx, t, cluster, name)
-			if strings.Contains(state.Message, "disk on fire") {
-				return true
-			}
-			_ = cluster.Images.Delete(ctx, "default", name, "")
-			return false
-		})
-	}
-}
-
-// failOnce makes the image, unless it is there, and returns how it ended.
-func failOnce(ctx context.Context, t *testing.T, cluster *acctest.Cluster, name string) imagestate.Image {
-	t.Helper()
-	never := int64(0)
-	_, err := cluster.Images.Create(ctx, "default", &api.VirtualMachineImage{
-		ObjectMeta: acctest.Meta("default", name),
-		Spec:       api.VirtualMachineImageSpec{DisplayName: name, SourceType: api.SourceUpload, Retry: &never},
-	})
-	if err != nil {
-		return imagestate.Image{} // the one before is still on its way out
-	}
-	cluster.Await(t, name, func(i imagestate.Image) bool { return i.AwaitsData || i.Terminal })
-	_ = cluster.Send(t, name, 4096)
-	cluster.Await(t, name, func(i imagestate.Image) bool { return i.Terminal })
-	image, err := cluster.Images.Get(ctx, "default", name)
-	if err != nil {
-		return imagestate.Image{}
-	}
-	return imagestate.Of(image)
-}
-
-// deleting holds an image in deletion by a finalizer.
-func deleting(cluster *acctest.Cluster) func(*testing.T, string) {
-	return func(t *testing.T, name string) {
-		t.Helper()
-		cluster.Pending(t, name)
-		hold := map[string]any{"metadata": map[string]any{"finalizers": []string{"example.com/hold"}}}
-		release := map[string]any{"metadata": map[string]any{"finalizers": nil}}
-		if _, err := cluster.Images.Patch(t.Context(), "default", name, hold); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _, _ = cluster.Images.Patch(context.Background(), "default", name, release) })
-		if err := cluster.Images.Delete(t.Context(), "default", name, ""); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 

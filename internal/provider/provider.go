@@ -78,7 +78,10 @@ func (p *Provider) Resources(context.Context) []func() resource.Resource {
 
 // DataSources lists the data sources.
 func (p *Provider) DataSources(context.Context) []func() datasource.DataSource {
-	return nil
+	return []func() datasource.DataSource{
+		image.NewDataSource,
+		image.NewListDataSource,
+	}
 }
 
 // Schema describes the provider block.

@@ -1,0 +1,88 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package acctest
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
+)
+
+// Initializing makes an image that the cluster has not begun with. Harvester does
+// not touch it again as long as its backing image exists.
+func (c *Cluster) Initializing(t *testing.T, name string) {
+	t.Helper()
+	c.Pending(t, name)
+	Eventually(t, "the image "+name+" has no conditions", func(ctx context.Context) bool {
+		if _, err := c.Images.Patch(ctx, "default", name, map[string]any{"status": map[string]any{"conditions": nil}}); err != nil {
+			t.Fatal(err)
+		}
+		image, err := c.Images.Get(ctx, "default", name)
+		return err == nil && imagestate.Of(image).State == imagestate.Initializing
+	})
+}
+
+// Failed makes an image whose import failed for good, with this cause. Without
+// a retry, Harvester's own clearing away can be what ends it; then it is made again.
+func (c *Cluster) Failed(t *testing.T, name, cause string) {
+	t.Helper()
+	c.SetFault(t, name, Fault{FailImport: cause})
+	t.Cleanup(func() { _ = c.Images.Delete(context.Background(), "default", name, "") })
+	Eventually(t, "the import fails for the right cause", func(ctx context.Context) bool {
+		if strings.Contains(c.failOnce(ctx, t, name).Message, cause) {
+			return true
+		}
+		_ = c.Images.Delete(ctx, "default", name, "")
+		return false
+	})
+}
+
+// failOnce makes the image, unless it is there, and returns how it ended.
+func (c *Cluster) failOnce(ctx context.Context, t *testing.T, name string) imagestate.Image {
+	t.Helper()
+	never := int64(0)
+	_, err := c.Images.Create(ctx, "default", &api.VirtualMachineImage{
+		ObjectMeta: Meta("default", name),
+		Spec:       api.VirtualMachineImageSpec{DisplayName: name, SourceType: api.SourceUpload, Retry: &never},
+	})
+	if err != nil {
+		return imagestate.Image{} // the one before is still on its way out
+	}
+	c.Await(t, name, func(i imagestate.Image) bool { return i.AwaitsData || i.Terminal })
+	_ = c.Send(t, name, 4096)
+	c.Await(t, name, func(i imagestate.Image) bool { return i.Terminal })
+	image, err := c.Images.Get(ctx, "default", name)
+	if err != nil {
+		return imagestate.Image{}
+	}
+	return imagestate.Of(image)
+}
+
+// Retrying makes an image whose first import failed with this cause, and that
+// waits for the next attempt.
+func (c *Cluster) Retrying(t *testing.T, name, cause string) {
+	t.Helper()
+	c.SetFault(t, name, Fault{FailImport: cause})
+	c.Pending(t, name)
+	_ = c.Send(t, name, 4096)
+	c.Await(t, name, func(i imagestate.Image) bool { return i.Attempts > 0 && i.AwaitsData && !i.Terminal })
+}
+
+// Deleting holds an image in deletion by a finalizer.
+func (c *Cluster) Deleting(t *testing.T, name string) {
+	t.Helper()
+	c.Pending(t, name)
+	hold := map[string]any{"metadata": map[string]any{"finalizers": []string{"example.com/hold"}}}
+	release := map[string]any{"metadata": map[string]any{"finalizers": nil}}
+	if _, err := c.Images.Patch(t.Context(), "default", name, hold); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = c.Images.Patch(context.Background(), "default", name, release) })
+	if err := c.Images.Delete(t.Context(), "default", name, ""); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -187,6 +187,9 @@ func (d *dataSource) find(ctx context.Context, q query) (*api.VirtualMachineImag
 	}
 	id := tfbase.ID(q.within(), q.name.ValueString())
 	image, err := images.Recent(ctx, q.within(), q.name.ValueString())
+	if err == nil && !imagestate.Of(image).Ready() { // it may be by now
+		image, err = images.Get(ctx, q.within(), q.name.ValueString())
+	}
 	switch {
 	case apierrors.IsNotFound(err):
 		absent := imagestate.Absent(id)

@@ -16,11 +16,11 @@ import (
 )
 
 // recentFor is how old the answer of Recent may be.
-const recentFor = 10 * time.Second
+const recentFor = 30 * time.Second
 
 // Recent reads one object like Get, but shares its requests: the first look-up in
 // a namespace is a GET, those after it are answered from one LIST that is at most
-// ten seconds old and never older than this client's own last write. Absence is
+// half a minute old and never older than this client's own last write. Absence is
 // confirmed by a GET. A plan over hundreds of objects so costs two requests a
 // kind and namespace. Where listing fails or is forbidden it is a GET.
 func (r Resource[T]) Recent(ctx context.Context, namespace, name string) (*T, error) {
@@ -32,7 +32,7 @@ func (r Resource[T]) Recent(ctx context.Context, namespace, name string) (*T, er
 }
 
 // Listed is Recent without the confirmation: an object made by others in the last
-// ten seconds may be NotFound. It suits what need not exist, such as the instance
+// half minute may be NotFound. It suits what need not exist, such as the instance
 // of a machine that is off.
 func (r Resource[T]) Listed(ctx context.Context, namespace, name string) (*T, error) {
 	scope := scope{r.gvr, namespace}

@@ -11,6 +11,9 @@ import (
 // KeyPairs is the resource of KeyPair.
 var KeyPairs = schema.GroupVersionResource{Group: "harvesterhci.io", Version: "v1beta1", Resource: "keypairs"}
 
+// ConditionValidated tells whether Harvester found a KeyPair's key to be one.
+const ConditionValidated = "validated"
+
 // KeyPair is an SSH public key that virtual machines refer to by name.
 type KeyPair struct {
 	metav1.TypeMeta   `json:",inline"`

@@ -1,0 +1,2 @@
+# By namespace and name.
+terraform import harvester_ssh_key.ops default/ops

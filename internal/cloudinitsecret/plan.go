@@ -1,0 +1,123 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package cloudinitsecret
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// ValidateConfig checks what is known of the data. Terraform runs it in every plan,
+// so it sees what is known by then.
+func (r *Resource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var config model
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(config.check()...)
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(config.advise()...)
+	}
+}
+
+// ModifyPlan plans what follows from the configuration, and checks what has become known since.
+func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		return
+	}
+	var plan, config model
+	var state *model
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	resp.Diagnostics.Append(config.check()...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if state == nil {
+		state = &model{}
+	}
+	plan.derive(&config, state)
+	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
+}
+
+// derive fills in what is computed. An empty state is that of a Secret to be made.
+func (m *model) derive(config, state *model) {
+	configured, prior := config.parts(), state.parts()
+	for i, p := range m.parts() {
+		p.derive(configured[i], prior[i])
+	}
+	m.State, m.Message = types.StringValue(""), types.StringValue("")
+}
+
+// check finds contradictions. Unknown values may still turn out right.
+func (m *model) check() diag.Diagnostics {
+	var diags diag.Diagnostics
+	size, most, at := 0, -1, ""
+	for _, p := range m.parts() {
+		diags.Append(p.checkEncoded()...)
+		diags.Append(p.checkWriteOnly()...)
+		length := len(p.configured())
+		size += length
+		if length > most {
+			most, at = length, p.name
+		}
+	}
+	if size > corev1.MaxSecretSize {
+		diags.AddAttributeError(path.Root(at), "Too much data", fmt.Sprintf(
+			"The data are %d bytes in all; a Kubernetes Secret takes %d.\n\nLet the guest fetch large files itself, for example with #include and a URL, "+
+				"or pack the user data with base64gzip() into user_data_base64.", size, corev1.MaxSecretSize))
+	}
+	return diags
+}
+
+// configured is what a configuration gives in any of the forms, as far as it is known.
+func (p part) configured() []byte {
+	if text := p.writeOnly.ValueString(); text != "" {
+		return []byte(text)
+	}
+	return p.content()
+}
+
+func (p part) checkEncoded() diag.Diagnostics {
+	at := path.Root(p.name + "_base64")
+	encoded := p.encoded.ValueString()
+	switch {
+	case encoded == "":
+	case decode(*p.encoded) == nil:
+		return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(at, "Invalid base64",
+			fmt.Sprintf("The value is not base64. Use base64encode() or filebase64(), or give the text as it is in %s.", p.name))}
+	case p.text.ValueString() != "" && p.text.ValueString() != string(decode(*p.encoded)):
+		return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(at, "Contradicting arguments",
+			fmt.Sprintf("%[1]s and %[1]s_base64 are both set, and hold different data. Remove one of them.", p.name))}
+	}
+	return nil
+}
+
+func (p part) checkWriteOnly() diag.Diagnostics {
+	at, atVersion := path.Root(p.name+"_wo"), path.Root(p.name+"_wo_version")
+	wrong := func(at path.Path, summary, format string) diag.Diagnostics {
+		return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(at, summary, fmt.Sprintf(format, p.name))}
+	}
+	switch {
+	case p.writeOnly.IsNull() && p.version.IsNull():
+		return nil
+	case p.writeOnly.IsNull():
+		return wrong(atVersion, "Missing argument", "%[1]s_wo_version goes with %[1]s_wo. Set that too, or remove this.")
+	case p.version.IsNull():
+		return wrong(at, "Missing argument", "%[1]s_wo needs %[1]s_wo_version: Terraform does not see when a write-only value changes, but sees another version.")
+	case p.text.ValueString() != "" || p.encoded.ValueString() != "":
+		return wrong(at, "Contradicting arguments", "%[1]s_wo takes the place of %[1]s and %[1]s_base64. Remove one of them.")
+	case !p.writeOnly.IsUnknown() && p.writeOnly.ValueString() == "":
+		return wrong(at, "Missing data", "%[1]s_wo is empty. Give it data, or remove it together with %[1]s_wo_version.")
+	}
+	return nil
+}

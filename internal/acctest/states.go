@@ -17,6 +17,12 @@ import (
 func (c *Cluster) Initializing(t *testing.T, name string) {
 	t.Helper()
 	c.Pending(t, name)
+	c.Unready(t, name)
+}
+
+// Unready takes from an image all that says that it is complete.
+func (c *Cluster) Unready(t *testing.T, name string) {
+	t.Helper()
 	Eventually(t, "the image "+name+" has no conditions", func(ctx context.Context) bool {
 		if _, err := c.Images.Patch(ctx, "default", name, map[string]any{"status": map[string]any{"conditions": nil}}); err != nil {
 			t.Fatal(err)
@@ -85,4 +91,50 @@ func (c *Cluster) Deleting(t *testing.T, name string) {
 	if err := c.Images.Delete(t.Context(), "default", name, ""); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// EncryptedClass makes a storage class for encrypted images, and its secret.
+func (c *Cluster) EncryptedClass(t *testing.T) (class string) {
+	t.Helper()
+	class = Name(t)
+	c.Apply(t, api.Secrets, "default", map[string]any{
+		"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": class, "namespace": "default"},
+		"stringData": map[string]any{
+			"CRYPTO_KEY_VALUE": "a long passphrase", "CRYPTO_KEY_PROVIDER": "secret", "CRYPTO_KEY_CIPHER": "aes-xts-plain64",
+			"CRYPTO_KEY_HASH": "sha256", "CRYPTO_KEY_SIZE": "256", "CRYPTO_PBKDF": "argon2i",
+		},
+	})
+	parameters := map[string]any{"encrypted": "true", "numberOfReplicas": "1", "staleReplicaTimeout": "30", "migratable": "true"}
+	for _, use := range []string{"provisioner", "node-stage", "node-publish"} {
+		parameters["csi.storage.k8s.io/"+use+"-secret-name"] = class
+		parameters["csi.storage.k8s.io/"+use+"-secret-namespace"] = "default"
+	}
+	c.Apply(t, api.StorageClasses, "", map[string]any{
+		"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": map[string]any{"name": class},
+		"provisioner": "driver.longhorn.io", "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate",
+		"allowVolumeExpansion": true, "parameters": parameters,
+	})
+	return class
+}
+
+// Encrypted makes an encrypted copy of a complete image and waits until it is ready.
+func (c *Cluster) Encrypted(t *testing.T, name, source, class string) {
+	t.Helper()
+	copied := &api.VirtualMachineImage{
+		ObjectMeta: Meta("default", name),
+		Spec: api.VirtualMachineImageSpec{
+			DisplayName: name, SourceType: api.SourceClone,
+			SecurityParameters: &api.ImageSecurityParameters{
+				CryptoOperation: api.CryptoEncrypt, SourceImageName: source, SourceImageNamespace: "default",
+			},
+		},
+	}
+	copied.Annotations = map[string]string{api.AnnotationStorageClassName: class}
+	// Harvester's webhooks may not have seen the class yet.
+	Eventually(t, "the encrypted copy is accepted", func(ctx context.Context) bool {
+		_, err := c.Images.Create(ctx, "default", copied)
+		return err == nil
+	})
+	t.Cleanup(func() { _ = c.Images.Delete(context.Background(), "default", name, "") })
+	c.Await(t, name, imagestate.Image.Ready)
 }

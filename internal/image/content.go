@@ -83,7 +83,7 @@ func (m *model) content(ctx context.Context, left string) (*transfer.Content, di
 // planContent decides what a file means for an image that exists: the same
 // content is the same image, other content is another image. A file that is not
 // there says nothing.
-func (r *Resource) planContent(ctx context.Context, plan, state *model, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+func (r *lifecycle) planContent(ctx context.Context, plan, state *model, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if !plan.uploads() || plan.FilePath.IsNull() || plan.FilePath.IsUnknown() || plan.Decompress.IsUnknown() {
 		return
 	}
@@ -114,7 +114,7 @@ func (r *Resource) planContent(ctx context.Context, plan, state *model, req reso
 
 // adoptContent takes the file for the image's, which was imported or made by the
 // official provider, unless the cluster knows better. An image is never replaced for that.
-func (r *Resource) adoptContent(ctx context.Context, plan *model, content transfer.Content) diag.Diagnostics {
+func (r *lifecycle) adoptContent(ctx context.Context, plan *model, content transfer.Content) diag.Diagnostics {
 	stored := ""
 	if r.Session != nil {
 		if image, err := r.images.Get(ctx, plan.Namespace.ValueString(), plan.Name.ValueString()); err == nil {
@@ -134,7 +134,7 @@ func (r *Resource) adoptContent(ctx context.Context, plan *model, content transf
 // recognize notes the content of a file whose image the official provider
 // uploaded: it kept the path, but no checksum. So the first plan after a switch has nothing to do, and
 // later ones notice an edited file. A file that is not there or differs is left to the plan.
-func (r *Resource) recognize(ctx context.Context, state *model, image *api.VirtualMachineImage, private privateWriter) {
+func (r *lifecycle) recognize(ctx context.Context, state *model, image *api.VirtualMachineImage, private privateWriter) {
 	if !state.uploads() || state.FilePath.IsNull() || !state.FileSHA512.IsNull() || !imagestate.Of(image).Ready() {
 		return
 	}
@@ -153,7 +153,7 @@ func (r *Resource) recognize(ctx context.Context, state *model, image *api.Virtu
 }
 
 // storedChecksum is the SHA-512 of what the cluster stores; empty if it does not tell.
-func (r *Resource) storedChecksum(ctx context.Context, image *api.VirtualMachineImage) string {
+func (r *lifecycle) storedChecksum(ctx context.Context, image *api.VirtualMachineImage) string {
 	if !imagestate.Of(image).Ready() || image.Spec.Checksum != "" {
 		return image.Spec.Checksum
 	}

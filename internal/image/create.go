@@ -23,24 +23,23 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
-	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
 // create makes the object, or takes over the one that an earlier apply with the
 // same intent made before it was killed.
-func (r *Resource) create(ctx context.Context, plan *model, content *transfer.Content) (*api.VirtualMachineImage, diag.Diagnostics) {
+func (r *lifecycle) create(ctx context.Context, plan *model, from material) (*api.VirtualMachineImage, diag.Diagnostics) {
 	wanted, diags := plan.toAPI(ctx)
 	if diags.HasError() {
 		return nil, diags
 	}
-	if content != nil {
-		wanted.Annotations[api.AnnotationSize] = strconv.FormatInt(content.Size, 10)
+	if from.content != nil {
+		wanted.Annotations[api.AnnotationSize] = strconv.FormatInt(from.content.Size, 10)
 	}
-	if content != nil && plan.Backend.ValueString() == api.BackendBackingImage {
-		wanted.Spec.Checksum = content.SHA512
+	if from.content != nil && plan.Backend.ValueString() == api.BackendBackingImage {
+		wanted.Spec.Checksum = from.content.SHA512
 	}
-	wanted.Annotations[api.AnnotationOrigin] = origin(wanted.Spec, content)
+	wanted.Annotations[api.AnnotationOrigin] = origin(wanted.Spec, from)
 	for try := 1; ; try++ {
 		image, err := r.images.Create(ctx, wanted.Namespace, wanted)
 		if err == nil {
@@ -76,11 +75,14 @@ func leftBy(err error) string {
 
 // origin is the fingerprint of what an image is made from. Two images of one
 // name with the same one are the same image.
-func origin(spec api.VirtualMachineImageSpec, content *transfer.Content) string {
+func origin(spec api.VirtualMachineImageSpec, from material) string {
 	spec.Retry = nil // the one thing that can change later
 	text, _ := json.Marshal(spec)
-	if content != nil {
-		text = append(text, content.SHA512...)
+	if from.content != nil {
+		text = append(text, from.content.SHA512...)
+	}
+	if from.source != nil { // another image can have the name by now
+		text = append(text, from.source.UID...)
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
@@ -89,7 +91,7 @@ func origin(spec api.VirtualMachineImageSpec, content *transfer.Content) string 
 // existing deals with an image that has the name already: one on its way out is
 // waited for, our own unfinished one is taken over (or removed, if it failed for
 // good), any other is a mistake.
-func (r *Resource) existing(ctx context.Context, plan *model, wanted *api.VirtualMachineImage) (image *api.VirtualMachineImage, again bool, diags diag.Diagnostics) {
+func (r *lifecycle) existing(ctx context.Context, plan *model, wanted *api.VirtualMachineImage) (image *api.VirtualMachineImage, again bool, diags diag.Diagnostics) {
 	image, err := r.images.Get(ctx, wanted.Namespace, wanted.Name)
 	switch {
 	case apierrors.IsNotFound(err):
@@ -114,11 +116,11 @@ func (r *Resource) existing(ctx context.Context, plan *model, wanted *api.Virtua
 	}
 	return nil, false, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("name"), "Image already exists", fmt.Sprintf(
 		"There is an image %q in the cluster already, made outside of this Terraform state. Nothing was created or changed.\n\n"+
-			"To manage that image here, import it:\n  terraform import harvester_image.<name> %s\nOtherwise choose another name.", plan.id(), plan.id()))}
+			"To manage that image here, import it:\n  terraform import %s.<name> %s\nOtherwise choose another name.", plan.id(), r.TypeName, plan.id()))}
 }
 
 // takeOver gives the image what can have changed in the configuration since.
-func (r *Resource) takeOver(ctx context.Context, plan *model, wanted *api.VirtualMachineImage) (image *api.VirtualMachineImage, again bool, diags diag.Diagnostics) {
+func (r *lifecycle) takeOver(ctx context.Context, plan *model, wanted *api.VirtualMachineImage) (image *api.VirtualMachineImage, again bool, diags diag.Diagnostics) {
 	patch := map[string]any{"metadata": map[string]any{"labels": wanted.Labels, "annotations": wanted.Annotations}}
 	if wanted.Spec.Retry != nil {
 		patch["spec"] = map[string]any{"retry": *wanted.Spec.Retry}
@@ -134,7 +136,7 @@ func (r *Resource) takeOver(ctx context.Context, plan *model, wanted *api.Virtua
 }
 
 // awaitGone waits until an image that is being deleted does not exist any more.
-func (r *Resource) awaitGone(ctx context.Context, plan *model, image *api.VirtualMachineImage) diag.Diagnostics {
+func (r *lifecycle) awaitGone(ctx context.Context, plan *model, image *api.VirtualMachineImage) diag.Diagnostics {
 	target := wait.Target{Resource: api.Images, Namespace: image.Namespace, Name: image.Name, UID: image.UID}
 	err := r.Session.Hub.UntilGone(ctx, target, func(*unstructured.Unstructured) string { return "an image of that name is being deleted" })
 	if err != nil {
@@ -145,7 +147,7 @@ func (r *Resource) awaitGone(ctx context.Context, plan *model, image *api.Virtua
 
 // displayNameTaken tells an image that has the display name from one that had it a
 // moment ago, whose end Harvester has not noticed yet, and from the very image that is wanted.
-func (r *Resource) displayNameTaken(ctx context.Context, plan *model, wanted *api.VirtualMachineImage) (image *api.VirtualMachineImage, again bool, diags diag.Diagnostics) {
+func (r *lifecycle) displayNameTaken(ctx context.Context, plan *model, wanted *api.VirtualMachineImage) (image *api.VirtualMachineImage, again bool, diags diag.Diagnostics) {
 	others, err := r.images.List(ctx, plan.Namespace.ValueString(), api.LabelImageDisplayName+"="+plan.DisplayName.ValueString())
 	if err != nil {
 		return nil, false, diag.Diagnostics{diagnose.API("create", plan.title(), leftNothing, err)}

@@ -22,7 +22,7 @@ import (
 )
 
 // remove deletes the image and waits until it is gone.
-func (r *Resource) remove(ctx context.Context, state *model) diag.Diagnostics {
+func (r *lifecycle) remove(ctx context.Context, state *model) diag.Diagnostics {
 	image, err := r.images.Get(ctx, state.Namespace.ValueString(), state.Name.ValueString())
 	if apierrors.IsNotFound(err) {
 		return nil
@@ -45,7 +45,7 @@ func (r *Resource) remove(ctx context.Context, state *model) diag.Diagnostics {
 
 // requestDeletion asks for the deletion. A volume that is itself being deleted
 // stands in the way only for a moment, so that is waited for.
-func (r *Resource) requestDeletion(ctx context.Context, state *model, image *api.VirtualMachineImage) diag.Diagnostics {
+func (r *lifecycle) requestDeletion(ctx context.Context, state *model, image *api.VirtualMachineImage) diag.Diagnostics {
 	for {
 		err := r.images.Delete(ctx, image.Namespace, image.Name, image.UID)
 		if err == nil || apierrors.IsNotFound(err) {
@@ -83,7 +83,7 @@ func userOf(err error) (user, bool) {
 
 // inspectUser looks at a volume that uses the image: which VM has it, and
 // whether it is about to leave.
-func (r *Resource) inspectUser(ctx context.Context, u user) (owner string, leaving bool) {
+func (r *lifecycle) inspectUser(ctx context.Context, u user) (owner string, leaving bool) {
 	if u.kind != "volume" {
 		return "", false
 	}

@@ -22,31 +22,33 @@ import (
 
 // ModifyPlan checks what can be checked before an apply, plans to finish an
 // image that is not ready, and promises the image to what refers to it.
-func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+func (r *lifecycle) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
 		return
 	}
 	var plan model
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(r.form.read(ctx, req.Plan, &plan)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	if req.State.Raw.IsNull() {
+		// In the plan the class is unknown also when it is left to Harvester.
+		resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("storage_class_name"), &plan.StorageClassName)...)
 		resp.Diagnostics.Append(r.planCreate(ctx, &plan)...)
 		return
 	}
 	var state model
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	resp.Diagnostics.Append(r.form.read(ctx, req.State, &state)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	r.planContent(ctx, &plan, &state, req, resp)
 	r.planFinish(ctx, &plan, &state, req, resp)
-	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
+	resp.Diagnostics.Append(r.form.write(ctx, &plan, &resp.Plan)...)
 }
 
 // planFinish plans to bring an image that is not ready to Active.
-func (r *Resource) planFinish(ctx context.Context, plan, state *model, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+func (r *lifecycle) planFinish(ctx context.Context, plan, state *model, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if state.State.ValueString() == string(imagestate.Active) {
 		return
 	}
@@ -62,16 +64,22 @@ func (r *Resource) planFinish(ctx context.Context, plan, state *model, req resou
 }
 
 // planCreate checks a creation, or the second half of a replacement.
-func (r *Resource) planCreate(ctx context.Context, plan *model) diag.Diagnostics {
+func (r *lifecycle) planCreate(ctx context.Context, plan *model) diag.Diagnostics {
 	diags := plan.checkDisplayName()
 	if plan.uploads() && !plan.FilePath.IsUnknown() && !plan.Decompress.IsUnknown() {
 		_, wrong := plan.inspect("")
 		diags.Append(wrong...)
 	}
-	if use, needed := plan.sourceUse(); needed {
+	if use, needed := r.sourceUse(plan); needed {
 		diags.Append(plancheck.Plan(ctx, r.Session, use)...)
 	}
-	if !diags.HasError() {
+	if use, needed := r.exportUse(ctx, plan, r.plannedVolume, r.images.Recent); needed {
+		diags.Append(plancheck.Plan(ctx, r.Session, use)...)
+	}
+	if len(diags) == 0 {
+		diags.Append(r.planEncryption(ctx, plan)...)
+	}
+	if len(diags) == 0 { // Harvester would only say again what is found already
 		diags.Append(r.rehearse(ctx, plan)...)
 	}
 	if !diags.HasError() {
@@ -81,7 +89,7 @@ func (r *Resource) planCreate(ctx context.Context, plan *model) diag.Diagnostics
 }
 
 // promise tells the gate that this run makes the image ready.
-func (r *Resource) promise(plan *model) {
+func (r *lifecycle) promise(plan *model) {
 	if r.Session != nil && !plan.Name.IsUnknown() && !plan.Namespace.IsUnknown() {
 		r.Session.Promise(plan.id())
 	}
@@ -132,19 +140,27 @@ func (m *model) checkDisplayName() diag.Diagnostics {
 		"Harvester keeps display names as Kubernetes labels and refuses %q: %s.", m.DisplayName.ValueString(), strings.Join(wrong, "; ")))}
 }
 
-// sourceUse is the use a clone makes of its source image.
+// sourceUse is the use a clone makes of its source image, with the argument to blame.
+func (r *lifecycle) sourceUse(plan *model) (use plancheck.Use, needed bool) {
+	use, needed = plan.sourceUse()
+	use.At = r.form.source()
+	return use, needed
+}
+
+// sourceUse is the use a clone makes of its source image, if that is known.
 func (m *model) sourceUse() (plancheck.Use, bool) {
-	security := m.security()
-	if security == nil || m.SourceType.ValueString() != api.SourceClone || security.SourceImageName == "" || security.SourceImageNamespace == "" {
+	operation, security := m.operation(), m.security()
+	if operation == "" || security.SourceImageName == "" || security.SourceImageNamespace == "" {
 		return plancheck.Use{}, false
 	}
-	operation := imagestate.Encrypt
-	if security.CryptoOperation == api.CryptoDecrypt {
-		operation = imagestate.Decrypt
+	return plancheck.Use{Image: tfbase.ID(security.SourceImageNamespace, security.SourceImageName), Operation: operation}, true
+}
+
+// operation is what a clone does with its source; empty for other images, and if it is not known yet.
+func (m *model) operation() imagestate.Operation {
+	security := m.security()
+	if security == nil || m.SourceType.ValueString() != api.SourceClone {
+		return ""
 	}
-	return plancheck.Use{
-		Image:     tfbase.ID(security.SourceImageNamespace, security.SourceImageName),
-		Operation: operation,
-		At:        path.Root("security_parameters").AtMapKey(keySourceName),
-	}, true
+	return map[string]imagestate.Operation{api.CryptoEncrypt: imagestate.Encrypt, api.CryptoDecrypt: imagestate.Decrypt}[security.CryptoOperation]
 }

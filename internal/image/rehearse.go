@@ -21,11 +21,14 @@ import (
 // rehearse lets Harvester's own webhooks judge the image at plan, by a create that stores
 // nothing. What they miss may be made in the same run, so a missing object is a
 // warning; what they find wrong is an error.
-func (r *Resource) rehearse(ctx context.Context, plan *model) diag.Diagnostics {
+func (r *lifecycle) rehearse(ctx context.Context, plan *model) diag.Diagnostics {
 	if r.Session == nil || r.Session.PlanChecks == tfbase.ChecksOff || !plan.known() {
 		return nil
 	}
 	if use, needed := plan.sourceUse(); needed && r.Session.Promised(use.Image) {
+		return nil
+	}
+	if r.Session.Promised(tfbase.PromisedClass(plan.StorageClassName.ValueString())) {
 		return nil
 	}
 	wanted, diags := plan.toAPI(ctx)
@@ -54,7 +57,7 @@ func refusal(err error) bool {
 
 // rehearsedConflict: the display name is taken, unless it is by the very image
 // that is replaced.
-func (r *Resource) rehearsedConflict(ctx context.Context, plan *model) diag.Diagnostics {
+func (r *lifecycle) rehearsedConflict(ctx context.Context, plan *model) diag.Diagnostics {
 	others, err := r.images.List(ctx, plan.Namespace.ValueString(), api.LabelImageDisplayName+"="+plan.DisplayName.ValueString())
 	if err != nil {
 		return nil // the apply will say
@@ -71,7 +74,7 @@ func (r *Resource) rehearsedConflict(ctx context.Context, plan *model) diag.Diag
 func (m *model) known() bool {
 	for _, value := range []attr.Value{
 		m.Name, m.Namespace, m.DisplayName, m.SourceType, m.Backend, m.URL, m.PVCNamespace, m.PVCName, m.Checksum,
-		m.SecurityParameters, m.Labels, m.Tags, m.Description,
+		m.SecurityParameters, m.StorageClassName, m.Labels, m.Tags, m.Description,
 	} {
 		if value.IsUnknown() {
 			return false

@@ -28,26 +28,66 @@ const (
 	leftAsIs    = "The image object stays as it is, and the next apply tries again to finish it."
 )
 
+// material is what an image is made from, besides its arguments.
+type material struct {
+	// content is to be sent; nil if nothing is.
+	content *transfer.Content
+	// source is the image that a clone is made from.
+	source *api.VirtualMachineImage
+}
+
+// begin checks all there is to check, waits for a place and makes the object.
+func (r *lifecycle) begin(ctx context.Context, plan *model) (image *api.VirtualMachineImage, from material, release func(), diags diag.Diagnostics) {
+	release = func() {}
+	if from, diags = r.ready(ctx, plan); diags.HasError() {
+		return nil, from, release, diags
+	}
+	if release, diags = r.slot(ctx, plan); diags.HasError() {
+		return nil, from, release, diags
+	}
+	image, diags = r.create(ctx, plan, from)
+	return image, from, release, diags
+}
+
 // ready checks everything that can be checked before the first write, and
-// returns what is to be sent, nil if nothing is.
-func (r *Resource) ready(ctx context.Context, plan *model) (*transfer.Content, diag.Diagnostics) {
+// returns what the image is made from.
+func (r *lifecycle) ready(ctx context.Context, plan *model) (from material, diags diag.Diagnostics) {
 	plan.FileSHA512 = types.StringNull()
-	if use, needed := plan.sourceUse(); needed {
-		_, diags := plancheck.Apply(ctx, r.Session, use)
-		return nil, diags
+	if use, needed := r.sourceUse(plan); needed {
+		if from.source, diags = plancheck.Apply(ctx, r.Session, use); !diags.HasError() {
+			diags = r.applyEncryption(ctx, plan, from.source)
+		}
+		return from, diags
+	}
+	if use, needed := r.exportUse(ctx, plan, r.volume, r.images.Get); needed {
+		_, diags = plancheck.Apply(ctx, r.Session, use)
+		return from, diags
 	}
 	if !plan.uploads() {
-		return nil, nil
+		return from, nil
 	}
-	content, diags := r.readyToSend(ctx, plan, leftNothing)
-	if content != nil {
-		plan.FileSHA512 = types.StringValue(content.SHA512)
+	if from.content, diags = r.readyToSend(ctx, plan, leftNothing); from.content != nil {
+		plan.FileSHA512 = types.StringValue(from.content.SHA512)
 	}
-	return content, diags
+	return from, diags
+}
+
+// turn waits until no other clone of the same source is being made in this run.
+func (r *lifecycle) turn(ctx context.Context, plan *model, left string) (pass func(), diags diag.Diagnostics) {
+	use, needed := r.sourceUse(plan)
+	if !needed {
+		return func() {}, nil
+	}
+	pass, err := r.Session.CloneTurn(ctx, use.Image)
+	if err != nil {
+		return func() {}, diag.Diagnostics{diagnose.API("finish", plan.title(),
+			fmt.Sprintf("It was waiting for another clone of the image %q to be ready, because Harvester fails to make two at a time. %s", use.Image, left), err)}
+	}
+	return pass, nil
 }
 
 // readyToSend checks the way to the upload API and reads the file.
-func (r *Resource) readyToSend(ctx context.Context, plan *model, left string) (*transfer.Content, diag.Diagnostics) {
+func (r *lifecycle) readyToSend(ctx context.Context, plan *model, left string) (*transfer.Content, diag.Diagnostics) {
 	if err := r.Session.Client.ProbeHarvesterAPI(ctx); err != nil {
 		return nil, diag.Diagnostics{diagnose.API("upload", plan.title(), left, err)}
 	}
@@ -56,7 +96,7 @@ func (r *Resource) readyToSend(ctx context.Context, plan *model, left string) (*
 
 // slot waits for a place among the parallel uploads. It is taken before the
 // object is made, because Harvester waits only a minute for the first byte.
-func (r *Resource) slot(ctx context.Context, plan *model) (release func(), diags diag.Diagnostics) {
+func (r *lifecycle) slot(ctx context.Context, plan *model) (release func(), diags diag.Diagnostics) {
 	if !plan.uploads() {
 		return func() {}, nil
 	}
@@ -68,7 +108,7 @@ func (r *Resource) slot(ctx context.Context, plan *model) (release func(), diags
 }
 
 // change applies what can change in place and returns the image as it is now.
-func (r *Resource) change(ctx context.Context, plan, state *model) (*api.VirtualMachineImage, diag.Diagnostics) {
+func (r *lifecycle) change(ctx context.Context, plan, state *model) (*api.VirtualMachineImage, diag.Diagnostics) {
 	patch, diags := plan.patch(ctx, state)
 	if diags.HasError() {
 		return nil, diags
@@ -88,7 +128,12 @@ func (r *Resource) change(ctx context.Context, plan, state *model) (*api.Virtual
 
 // finish brings an image that was found incomplete to Active. The file is read
 // only if the server wants the data.
-func (r *Resource) finish(ctx context.Context, image *api.VirtualMachineImage, plan *model) (*api.VirtualMachineImage, diag.Diagnostics) {
+func (r *lifecycle) finish(ctx context.Context, image *api.VirtualMachineImage, plan *model) (*api.VirtualMachineImage, diag.Diagnostics) {
+	pass, diags := r.turn(ctx, plan, leftAsIs)
+	defer pass()
+	if diags.HasError() {
+		return image, diags
+	}
 	release, diags := r.slot(ctx, plan)
 	defer release()
 	if diags.HasError() {
@@ -109,7 +154,7 @@ func (r *Resource) finish(ctx context.Context, image *api.VirtualMachineImage, p
 }
 
 // filler returns the filler of an image whose data comes from elsewhere.
-func (r *Resource) filler(image *api.VirtualMachineImage, plan *model, release func()) *filler {
+func (r *lifecycle) filler(image *api.VirtualMachineImage, plan *model, release func()) *filler {
 	return &filler{
 		session: r.Session, images: r.images, backend: image.Spec.Backend, stall: plan.stall(), sent: release,
 		target: wait.Target{Resource: api.Images, Namespace: image.Namespace, Name: image.Name, UID: image.UID},
@@ -170,6 +215,8 @@ func unfinished(plan *model, image *api.VirtualMachineImage, left string, err er
 func cure(message string, plan *model) string {
 	message = strings.ToLower(message)
 	switch {
+	case strings.Contains(message, "passphrase"):
+		return "The secret does not hold the passphrase any more that the source was encrypted with. Put the old CRYPTO_KEY_VALUE back into it, then apply again."
 	case strings.Contains(message, "checksum"):
 		return "The data is not what checksum says. Compare it with the sha512sum of the data: either the checksum is for another file, or the data is damaged."
 	case plan.SourceType.ValueString() == api.SourceDownload:

@@ -20,7 +20,7 @@ const (
 	Encrypt      Operation = "encrypt the image"
 	Decrypt      Operation = "decrypt the image"
 	Download     Operation = "download the image"
-	Export       Operation = "export the image"
+	Export       Operation = "export the volume"
 	Use          Operation = "use the image" // for whatever comes next
 )
 
@@ -79,7 +79,7 @@ func Check(image Image, op Operation) *Refusal {
 	demand := demands[op]
 	switch {
 	case demand.longhorn && image.Backend == api.BackendCDI:
-		return otherBackend(image, op)
+		return otherBackend(image)
 	case !image.Ready():
 		return notReady(image, demand.guarded)
 	case demand.encryption == mustNotBeEncrypted && image.Encrypted:
@@ -96,12 +96,12 @@ func Check(image Image, op Operation) *Refusal {
 }
 
 // otherBackend comes before readiness: waiting would not help.
-func otherBackend(image Image, op Operation) *Refusal {
+func otherBackend(image Image) *Refusal {
 	return &Refusal{
 		Summary: "Backend cannot encrypt or decrypt",
-		Reason: fmt.Sprintf("The image %s has the backend %s, but Harvester can %s only with the backend %s, which is Longhorn's.",
-			image.Title(), image.Backend, op, api.BackendBackingImage),
-		Remedy: fmt.Sprintf("Name an image with the backend %s; the same data can be imported again with it.", api.BackendBackingImage),
+		Reason: fmt.Sprintf("The image %s has the backend %s. Harvester encrypts and decrypts only images of the backend %s, which is Longhorn's.",
+			image.Title(), image.Backend, api.BackendBackingImage),
+		Remedy: fmt.Sprintf("Import the same data into an image with the backend %s, and name that one.", api.BackendBackingImage),
 	}
 }
 
@@ -189,10 +189,10 @@ func notReady(image Image, guarded bool) *Refusal {
 	}
 }
 
-// danger says why an operation that Harvester would accept is refused here.
+// danger says why this matters: Harvester's own rule, or what happens where it has none.
 func danger(guarded bool) string {
 	if guarded {
-		return ""
+		return " Harvester does this with complete images only."
 	}
 	return " Harvester would accept this now, but what is made from an incomplete image hangs and can make the image unrecoverable."
 }

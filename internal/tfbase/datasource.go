@@ -76,7 +76,7 @@ func (d *dataSource[M]) Schema(_ context.Context, _ datasource.SchemaRequest, re
 		attributes["namespace"] = NamespaceKey(d.What)
 	}
 	resp.Schema = schema.Schema{
-		MarkdownDescription: fmt.Sprintf("A %s that exists already. It is an error if there is none.", d.What),
+		MarkdownDescription: fmt.Sprintf("An existing %s. It is an error if there is none.", d.What),
 		Attributes:          attributes,
 		Blocks:              map[string]schema.Block{"timeouts": ReadTimeoutBlock(readLimit)},
 	}

@@ -37,6 +37,8 @@ type Session struct {
 
 	// uploads holds a token for each upload under way.
 	uploads chan struct{}
+	// clones lets one clone of a source image be made at a time.
+	clones turns
 
 	mu       sync.Mutex
 	promised map[string]bool

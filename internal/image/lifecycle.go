@@ -1,0 +1,177 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package image
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+)
+
+// lifecycle is all that happens to an image, in whichever form a resource has it.
+type lifecycle struct {
+	tfbase.Base
+	form   form
+	images kube.Resource[api.VirtualMachineImage]
+
+	backingImages kube.Resource[api.BackingImage]
+}
+
+// form is how a resource puts an image to its users: it turns the resource's
+// attributes into the one model of an image, and back.
+type form interface {
+	// read takes the model out of a plan or a state; write puts it there.
+	read(ctx context.Context, from reader, m *model) diag.Diagnostics
+	write(ctx context.Context, m *model, to writer) diag.Diagnostics
+	// mismatch says why the resource cannot stand for the image; nil if it can.
+	mismatch(image *api.VirtualMachineImage) diag.Diagnostics
+	// source is the argument that names the image a clone is made from.
+	source() path.Path
+}
+
+// reader is a plan or a state; writer, one to be filled.
+type (
+	reader interface {
+		Get(ctx context.Context, target any) diag.Diagnostics
+	}
+	writer interface {
+		Set(ctx context.Context, value any) diag.Diagnostics
+	}
+)
+
+// Configure takes the session.
+func (r *lifecycle) Configure(ctx context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	r.Base.Configure(ctx, req, resp)
+	if r.Session != nil {
+		r.images = kube.For[api.VirtualMachineImage](r.Session.Client, api.Images, api.KindImage)
+		r.backingImages = kube.For[api.BackingImage](r.Session.Client, api.BackingImages, "BackingImage")
+	}
+}
+
+// ImportState takes namespace/name.
+func (r *lifecycle) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	tfbase.ImportNamespaced(ctx, req, resp)
+}
+
+// Create makes the image and fills it. The id is in the state before the first byte is sent.
+func (r *lifecycle) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan model
+	resp.Diagnostics.Append(r.form.read(ctx, req.Plan, &plan)...)
+	resp.Diagnostics.Append(r.Connected()...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	defer r.Session.Fulfil(plan.id())
+	pass, diags := r.turn(ctx, &plan, leftNothing) // before the clock starts: what others take is not ours
+	defer pass()
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := plan.Timeouts.Creating(ctx, limits)
+	defer cancel()
+
+	image, from, release, diags := r.begin(ctx, &plan)
+	defer release()
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(r.save(ctx, &plan, image, &resp.State)...)
+	if from.content != nil {
+		resp.Diagnostics.Append(remember(ctx, resp.Private, *from.content)...)
+	}
+	filler := r.filler(image, &plan, release)
+	filler.provide(from.content)
+	image, diags = filler.run(ctx, image, &plan, leftTainted)
+	resp.Diagnostics.Append(diags...)
+	resp.Diagnostics.Append(r.save(ctx, &plan, image, &resp.State)...)
+}
+
+// Read refreshes the state. Only a NotFound removes it.
+func (r *lifecycle) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var state model
+	resp.Diagnostics.Append(r.form.read(ctx, req.State, &state)...)
+	resp.Diagnostics.Append(r.Connected()...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := state.Timeouts.Reading(ctx, limits)
+	defer cancel()
+
+	image, err := r.images.Recent(ctx, state.Namespace.ValueString(), state.Name.ValueString())
+	switch {
+	case apierrors.IsNotFound(err):
+		resp.State.RemoveResource(ctx)
+	case err != nil:
+		resp.Diagnostics.Append(diagnose.API("read", state.title(), "The state was left as it was.", err))
+	case state.DisplayName.IsNull() && r.form.mismatch(image) != nil: // everything but an import knows it
+		resp.Diagnostics.Append(r.form.mismatch(image)...)
+	default:
+		terminal := strconv.FormatBool(imagestate.Of(image).Terminal)
+		resp.Diagnostics.Append(resp.Private.SetKey(ctx, keyTerminal, []byte(terminal))...)
+		r.recognize(ctx, &state, image, resp.Private)
+		resp.Diagnostics.Append(r.save(ctx, &state, image, &resp.State)...)
+	}
+}
+
+// Update changes what can change in place, and finishes an image that is not ready.
+func (r *lifecycle) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan, state model
+	resp.Diagnostics.Append(r.form.read(ctx, req.Plan, &plan)...)
+	resp.Diagnostics.Append(r.form.read(ctx, req.State, &state)...)
+	resp.Diagnostics.Append(r.Connected()...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := plan.Timeouts.Updating(ctx, limits)
+	defer cancel()
+	defer r.Session.Fulfil(plan.id())
+
+	image, diags := r.change(ctx, &plan, &state)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if !imagestate.Of(image).Ready() {
+		image, diags = r.finish(ctx, image, &plan)
+		resp.Diagnostics.Append(diags...)
+	}
+	resp.Diagnostics.Append(r.save(ctx, &plan, image, &resp.State)...)
+}
+
+// Delete removes the image in any state and waits until it is gone.
+func (r *lifecycle) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	var state model
+	resp.Diagnostics.Append(r.form.read(ctx, req.State, &state)...)
+	resp.Diagnostics.Append(r.Connected()...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := state.Timeouts.Deleting(ctx, limits)
+	defer cancel()
+	resp.Diagnostics.Append(r.remove(ctx, &state)...)
+}
+
+// save puts the image, as it was last seen, into the state. One that is gone (nil)
+// leaves it, or the next apply would delete what somebody else makes under its name.
+func (r *lifecycle) save(ctx context.Context, m *model, image *api.VirtualMachineImage, state *tfsdk.State) diag.Diagnostics {
+	if image == nil {
+		state.RemoveResource(ctx)
+		return nil
+	}
+	m.fromAPI(image)
+	return r.form.write(ctx, m, state)
+}

@@ -1,0 +1,50 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package tfbase
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// ClusterScoped returns the attributes every kind without a namespace has, as the
+// official provider names them. What describes the kind ("storage class") in the descriptions.
+func ClusterScoped(what string) map[string]schema.Attribute {
+	attributes := Namespaced(what)
+	delete(attributes, "namespace")
+	attributes["id"] = schema.StringAttribute{
+		Computed:            true,
+		MarkdownDescription: "The id: the name. It stays unknown until the " + what + " is made, so what refers to it waits.",
+		PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
+	}
+	attributes["name"] = schema.StringAttribute{
+		Required:            true,
+		MarkdownDescription: "Name of the " + what + ", unique in the cluster: lower case letters, digits, `-` and `.`. A change replaces the " + what + ".",
+		PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
+		Validators:          []validator.String{Name()},
+	}
+	return attributes
+}
+
+// ImportClusterScoped starts an import by name.
+func ImportClusterScoped(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	if len(validation.IsDNS1123Subdomain(req.ID)) > 0 {
+		resp.Diagnostics.AddError("Invalid import id", fmt.Sprintf("The import id is wrong: expected a name, but got %q.", req.ID))
+		return
+	}
+	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), req.ID)...)
+	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("name"), req.ID)...)
+}
+
+// PromisedClass is what a session's promise to make a storage class is recorded under. No
+// image has such an id.
+func PromisedClass(name string) string { return "storage class " + name }

@@ -51,10 +51,12 @@ echo "Using $("$TERRAFORM" version | sed -n 1p) and $(go version | cut -d ' ' -f
 echo 'Building the provider (a minute the first time, then seconds).'
 go build -ldflags '-s -w' -o "$WORK/terraform-provider-harvester" .
 install
-echo 'Making two qcow2 images.'
+echo 'Making two qcow2 images and a raw one.'
 go build -o "$WORK/makeimage" ./examples/demo/makeimage
 "$WORK/makeimage" -data 320 -seed 1 "$WORK/bookworm.qcow2"
 "$WORK/makeimage" -data 160 -seed 2 "$WORK/trixie.qcow2"
+go build -o "$WORK/makesecret" ./examples/demo/makesecret
+head -c 64M /dev/urandom >"$WORK/plain.img"
 echo 'Starting a sandbox: the real Harvester server on simulated hardware.'
 internal/sandbox/with.sh examples/demo/story.sh
 echo

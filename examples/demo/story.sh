@@ -69,7 +69,7 @@ refused() {
   tell "$folder: $name $*"
   tf "$folder" "$@" 2>&1 | tee "$WORK/refused.log" || status=$?
   [ "$status" -ne 0 ] || fail "$name $1 passed, and it should not"
-  unwrapped <"$WORK/refused.log" | grep -qF "$words" || fail "the message does not say \"$words\""
+  unwrapped <"$WORK/refused.log" | grep -F "$words" >/dev/null || fail "the message does not say \"$words\""
 }
 
 # unwrapped undoes what Terraform does to its messages: line breaks, and a border beside them.
@@ -81,7 +81,7 @@ await_upload() {
   for try in $(seq 60); do
     kill -0 "$upload" 2>/dev/null || { cat "$WORK/upload.log"; fail 'the upload ended'; }
     tf 3-vm plan >"$WORK/refused.log" 2>&1 || true
-    if unwrapped <"$WORK/refused.log" | grep -qF 'Uploading, 40 %'; then
+    if unwrapped <"$WORK/refused.log" | grep -F 'Uploading, 40 %' >/dev/null; then
       return
     fi
     sleep 1
@@ -99,7 +99,7 @@ step '1. Upload an image, and start a virtual machine from it, in one apply'
 export TF_VAR_file=$WORK/bookworm.qcow2
 passes 1-image-and-vm plan -out=plan
 passes 1-image-and-vm apply plan
-tf 1-image-and-vm output -raw virtual_machine | grep -q '^Ready at [0-9]' || fail 'the virtual machine is not running'
+tf 1-image-and-vm output -raw virtual_machine | grep '^Ready at [0-9]' >/dev/null || fail 'the virtual machine is not running'
 
 step '2. Somebody uploads another image, and it is at 40 %. A virtual machine that names it has to wait'
 export TF_VAR_file=$WORK/trixie.qcow2
@@ -119,14 +119,24 @@ cat "$WORK/upload.log"
 tell 'The same plan passes now.'
 passes 3-vm plan -out=plan
 passes 3-vm apply plan
-tf 3-vm output -raw virtual_machine | grep -q '^Ready at [0-9]' || fail 'the virtual machine is not running'
+tf 3-vm output -raw virtual_machine | grep '^Ready at [0-9]' >/dev/null || fail 'the virtual machine is not running'
 
-step '3. An import that fails: the cluster has no space for it. The server says so'
+step '3. Upload an image, encrypt it, decrypt that again, download the result, and compare it with the original'
+"$WORK/makesecret" image-key
+export TF_VAR_file=$WORK/plain.img TF_VAR_copy=$WORK/copy.img
+quietly 4-encrypt-and-download plan -out=plan
+passes 4-encrypt-and-download apply plan
+cmp "$WORK/plain.img" "$WORK/copy.img" || fail 'the copy differs from the original'
+tell "The bytes are the same: cmp finds no difference, and both have this SHA-512."
+sha512sum "$WORK/plain.img" "$WORK/copy.img" | sed "s|$WORK/||"
+
+step '4. An import that fails: the cluster has no space for it. The server says so'
 "$HARVESTER_SANDBOX" faults set default/broken --fail-import 'no space left on device' --dir "$HARVESTER_SANDBOX_DIR" >/dev/null
-quietly 4-failing-import plan -out=plan
-refused 4-failing-import 'no space left on device' apply plan
+export TF_VAR_file=$WORK/trixie.qcow2
+quietly 5-failing-import plan -out=plan
+refused 5-failing-import 'no space left on device' apply plan
 
-step '4. Remove everything'
-for folder in 4-failing-import 3-vm 2-upload 1-image-and-vm; do
+step '5. Remove everything'
+for folder in 5-failing-import 4-encrypt-and-download 3-vm 2-upload 1-image-and-vm; do
   destroyed "$folder"
 done

@@ -120,18 +120,27 @@ func (c *Cluster) EncryptedClass(t *testing.T) (class string) {
 // Encrypted makes an encrypted copy of a complete image and waits until it is ready.
 func (c *Cluster) Encrypted(t *testing.T, name, source, class string) {
 	t.Helper()
+	c.cloned(t, name, source, api.CryptoEncrypt, map[string]string{api.AnnotationStorageClassName: class})
+}
+
+// Decrypted makes a decrypted copy of an encrypted image and waits until it is ready.
+func (c *Cluster) Decrypted(t *testing.T, name, source string) {
+	t.Helper()
+	c.cloned(t, name, source, api.CryptoDecrypt, nil)
+}
+
+func (c *Cluster) cloned(t *testing.T, name, source, operation string, annotations map[string]string) {
+	t.Helper()
 	copied := &api.VirtualMachineImage{
 		ObjectMeta: Meta("default", name),
 		Spec: api.VirtualMachineImageSpec{
 			DisplayName: name, SourceType: api.SourceClone,
-			SecurityParameters: &api.ImageSecurityParameters{
-				CryptoOperation: api.CryptoEncrypt, SourceImageName: source, SourceImageNamespace: "default",
-			},
+			SecurityParameters: &api.ImageSecurityParameters{CryptoOperation: operation, SourceImageName: source, SourceImageNamespace: "default"},
 		},
 	}
-	copied.Annotations = map[string]string{api.AnnotationStorageClassName: class}
-	// Harvester's webhooks may not have seen the class yet.
-	Eventually(t, "the encrypted copy is accepted", func(ctx context.Context) bool {
+	copied.Annotations = annotations
+	// Harvester's webhooks may not have seen the class or the source yet.
+	Eventually(t, "the copy is accepted", func(ctx context.Context) bool {
 		_, err := c.Images.Create(ctx, "default", copied)
 		return err == nil
 	})

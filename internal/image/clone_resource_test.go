@@ -73,7 +73,7 @@ func content(t *testing.T, cluster *acctest.Cluster, name string) []byte {
 func TestAccEncryptedImage_roundTrip(t *testing.T) {
 	t.Parallel()
 	cluster, name := acctest.Shared(t), acctest.Name(t)
-	class := encryption(t, cluster)
+	class := cluster.EncryptedClass(t)
 	path, original := acctest.RawImage(t, 1<<20)
 	const encrypted, decrypted = "harvester_encrypted_image.test", "harvester_decrypted_image.test"
 	both := func(more string) string {
@@ -259,7 +259,7 @@ func refusals(cluster *acctest.Cluster) map[string]refusal {
 		"not encrypted":     {operation: "decrypted", arrange: source(func(t *testing.T, name string) { t.Helper(); ready(t, cluster, name, "", "") }), wants: `Image is not encrypted.*nothing to decrypt`},
 		"decrypted already": {operation: "decrypted", arrange: source(func(t *testing.T, name string) {
 			t.Helper()
-			ready(t, cluster, name+"-e", "encrypt", encryption(t, cluster))
+			ready(t, cluster, name+"-e", "encrypt", cluster.EncryptedClass(t))
 			makeCopy(t, cluster, name, api.CryptoDecrypt, name+"-e", "")
 			cluster.Await(t, name, imagestate.Image.Ready)
 		}), wants: `Image is not encrypted`},
@@ -310,7 +310,7 @@ func TestAccEncryptedImage_refused(t *testing.T) {
 			t.Parallel()
 			name := acctest.Name(t)
 			more := ""
-			if class := test.arrange(t, name, encryption(t, cluster)); class != "" {
+			if class := test.arrange(t, name, cluster.EncryptedClass(t)); class != "" {
 				more = withClass(class)
 			}
 			config := clone(test.operation, name+"-copy", literal(name), more)
@@ -336,7 +336,7 @@ func TestAccImage_cloneRefused(t *testing.T) {
 		t.Run(label, func(t *testing.T) {
 			t.Parallel()
 			name := acctest.Name(t)
-			class := test.arrange(t, name, encryption(t, cluster))
+			class := test.arrange(t, name, cluster.EncryptedClass(t))
 			config := fmt.Sprintf(`
 resource "harvester_image" "test" {
   name               = "%[1]s-copy"
@@ -369,7 +369,7 @@ func (b between) CheckPlan(context.Context, plancheck.CheckPlanRequest, *planche
 func TestAccEncryptedImage_looksAgainAtApply(t *testing.T) {
 	t.Parallel()
 	cluster, name := acctest.Shared(t), acctest.Name(t)
-	class := encryption(t, cluster)
+	class := cluster.EncryptedClass(t)
 	ready(t, cluster, name, "", "")
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: acctest.Factories,
@@ -388,7 +388,7 @@ func TestAccEncryptedImage_looksAgainAtApply(t *testing.T) {
 func TestAccEncryptedImage_oneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	cluster, name := acctest.Shared(t), acctest.Name(t)
-	class := encryption(t, cluster)
+	class := cluster.EncryptedClass(t)
 	ready(t, cluster, name, "", "")
 	const copies = 4
 	half := 50
@@ -448,7 +448,7 @@ func letGo(ctx context.Context, t *testing.T, cluster *acctest.Cluster, name str
 func TestAccEncryptedImage_takesOverItsOwn(t *testing.T) {
 	t.Parallel()
 	cluster, name := acctest.Shared(t), acctest.Name(t)
-	class := encryption(t, cluster)
+	class := cluster.EncryptedClass(t)
 	ready(t, cluster, name, "", "")
 	config := clone("encrypted", name+"-copy", literal(name), withClass(class))
 	forget := "removed {\n  from = harvester_encrypted_image.test\n  lifecycle { destroy = false }\n}"
@@ -497,7 +497,7 @@ func TestAccEncryptedImage_takesOverItsOwn(t *testing.T) {
 func TestAccDecryptedImage_convergesAfterTrouble(t *testing.T) {
 	t.Parallel()
 	cluster, name := acctest.Shared(t), acctest.Name(t)
-	class := encryption(t, cluster)
+	class := cluster.EncryptedClass(t)
 	ready(t, cluster, name, api.CryptoEncrypt, class)
 	config := func(more string) string { return clone("decrypted", name+"-copy", literal(name), more) }
 	half := 50
@@ -551,6 +551,6 @@ func TestAccImage_uploadWithAnEncryptedClassWarns(t *testing.T) {
 	path, _ := acctest.RawImage(t, 4096)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: acctest.Factories,
-		Steps:                    []resource.TestStep{{Config: upload(name, path, withClass(encryption(t, cluster)))}},
+		Steps:                    []resource.TestStep{{Config: upload(name, path, withClass(cluster.EncryptedClass(t)))}},
 	})
 }

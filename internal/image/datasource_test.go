@@ -123,3 +123,29 @@ func TestAccImagesDataSource(t *testing.T) {
 		resource.TestStep{Config: config(fmt.Sprintf(`labels = { "harvesterhci.io/imageDisplayName" = %q }`, ready+".img")), ConfigStateChecks: ids(ready)},
 	)
 }
+
+// An encrypted image is found as such, and as an image; a plain one is no encrypted one.
+func TestAccEncryptedImageDataSource(t *testing.T) {
+	t.Parallel()
+	cluster := acctest.Shared(t)
+	name := acctest.Name(t)
+	cluster.Uploaded(t, name, 1<<20)
+	class := cluster.EncryptedClass(t)
+	cluster.Encrypted(t, name+"-sealed", name, class)
+	dataSource(
+		t,
+		resource.TestStep{
+			Config:      fmt.Sprintf("data \"harvester_encrypted_image\" \"test\" { name = %q }", name),
+			ExpectError: regexp.MustCompile(`There is no encrypted image`),
+		},
+		resource.TestStep{
+			Config: fmt.Sprintf("data \"harvester_encrypted_image\" \"test\" { name = %[1]q }\ndata \"harvester_image\" \"test\" { name = %[1]q }", name+"-sealed"),
+			ConfigStateChecks: []statecheck.StateCheck{
+				attribute("data.harvester_encrypted_image.test", "source_image", knownvalue.StringExact("default/"+name)),
+				attribute("data.harvester_encrypted_image.test", "state", knownvalue.StringExact("Active")),
+				attribute("data.harvester_encrypted_image.test", "storage_class_name", knownvalue.StringExact(class)),
+				attribute("data.harvester_image.test", "encrypted", knownvalue.Bool(true)),
+			},
+		},
+	)
+}

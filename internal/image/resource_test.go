@@ -245,34 +245,10 @@ func writeQCOW2(path string) error {
 	return err
 }
 
-// secret and class are what Harvester needs to encrypt; they are made through the API.
-func encryption(t *testing.T, cluster *acctest.Cluster) (class string) {
-	t.Helper()
-	class = acctest.Name(t)
-	cluster.Apply(t, api.Secrets, "default", map[string]any{
-		"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": class, "namespace": "default"},
-		"stringData": map[string]any{
-			"CRYPTO_KEY_VALUE": "a long passphrase", "CRYPTO_KEY_PROVIDER": "secret", "CRYPTO_KEY_CIPHER": "aes-xts-plain64",
-			"CRYPTO_KEY_HASH": "sha256", "CRYPTO_KEY_SIZE": "256", "CRYPTO_PBKDF": "argon2i",
-		},
-	})
-	parameters := map[string]any{"encrypted": "true", "numberOfReplicas": "1", "staleReplicaTimeout": "30", "migratable": "true"}
-	for _, use := range []string{"provisioner", "node-stage", "node-publish"} {
-		parameters["csi.storage.k8s.io/"+use+"-secret-name"] = class
-		parameters["csi.storage.k8s.io/"+use+"-secret-namespace"] = "default"
-	}
-	cluster.Apply(t, api.StorageClasses, "", map[string]any{
-		"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": map[string]any{"name": class},
-		"provisioner": "driver.longhorn.io", "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate",
-		"allowVolumeExpansion": true, "parameters": parameters,
-	})
-	return class
-}
-
 func TestAccImage_cloneEncryptsAndDecrypts(t *testing.T) {
 	t.Parallel()
 	cluster, name := acctest.Shared(t), acctest.Name(t)
-	class := encryption(t, cluster)
+	class := cluster.EncryptedClass(t)
 	path, _ := acctest.RawImage(t, 1<<20)
 	clone := func(label, operation, source, more string) string {
 		return fmt.Sprintf(`

@@ -18,8 +18,8 @@ func TestDescriptionsOfDataSourcesGiveNoAdvice(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]string{
 		"The size.": "The size.",
-		"The size, as in `1.5Gi`. Default: `10Gi`.":                            "The size, as in `1.5Gi`.",
-		"The backend. Default: `cdi`. A change replaces the image.":            "The backend.",
+		"The size, as in `1.5Gi`. Default: `10Gi`.":                             "The size, as in `1.5Gi`.",
+		"The backend. Default: `cdi`. A change replaces the image.":             "The backend.",
 		"Checked by Harvester. A change replaces the image; removing does not.": "Checked by Harvester.",
 		"Default: `1`.": "Default: `1`.", // better than nothing
 	} {

@@ -1,0 +1,2 @@
+# By name.
+terraform import harvester_storageclass.ssd ssd-replicas-3

@@ -1,0 +1,2 @@
+# By namespace and name.
+terraform import harvester_volume.data default/data

@@ -1,0 +1,158 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package volume
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
+)
+
+const leftTainted = "It exists and is marked for replacement: the next apply deletes it and starts over."
+
+// await waits until a new volume can be used: until it is bound and, if CDI makes it, filled.
+// One whose class makes it when it is used is as good as it gets while it is pending.
+func (r *Resource) await(ctx context.Context, plan *model, made *order) diag.Diagnostics {
+	target := wait.Target{Resource: api.PersistentVolumeClaims, Namespace: made.claim.Namespace, Name: made.claim.Name, UID: made.claim.UID}
+	condition := seesClaim(bindsWhenUsed(made.class))
+	if made.data != nil {
+		target.Resource, target.UID = api.DataVolumes, made.data.UID
+		condition = seesDataVolume()
+	}
+	_, err := r.Session.Hub.Until(ctx, target, condition, wait.Options{Stall: stall(plan.Timeouts)})
+	if err == nil {
+		return nil
+	}
+	left := paragraphs(r.hint(ctx, plan), leftTainted)
+	if failed := (*failedError)(nil); errors.As(err, &failed) {
+		return diag.Diagnostics{diag.NewErrorDiagnostic("Volume failed", paragraphs(
+			fmt.Sprintf("The %s cannot be used: %s.", plan.title(), failed.reason), left))}
+	}
+	return diag.Diagnostics{diagnose.API("wait for", plan.title(), left, err)}
+}
+
+// stall is how long nothing may happen to a new volume: what keeps the cluster from making
+// it does not go away by itself. Who sets a limit wants to wait that long.
+func stall(timeouts *tfbase.Timeouts) time.Duration {
+	if timeouts != nil && (!timeouts.Create.IsNull() || !timeouts.Default.IsNull()) {
+		return 0
+	}
+	return 3 * time.Minute
+}
+
+// failedError says that a volume will never be usable.
+type failedError struct{ reason string }
+
+func (e *failedError) Error() string { return e.reason }
+
+// seesClaim is done with a claim that is bound and filled, or that waits for its first use.
+func seesClaim(whenUsed bool) wait.Condition {
+	return func(object *unstructured.Unstructured) (wait.Progress, error) {
+		if object == nil {
+			return wait.Progress{}, &failedError{"it was deleted by somebody else"}
+		}
+		claim, err := kube.Decode[corev1.PersistentVolumeClaim](object)
+		if err != nil {
+			return wait.Progress{}, err
+		}
+		phase := claim.Status.Phase
+		if phase == corev1.ClaimLost {
+			return wait.Progress{}, &failedError{"Kubernetes calls it Lost"}
+		}
+		done := phase == corev1.ClaimBound && !filling(claim) || whenUsed && phase == corev1.ClaimPending
+		return wait.Progress{Done: done, Message: "its phase is " + string(phase)}, nil
+	}
+}
+
+// seesDataVolume is done with a data volume that is filled, or was collected after that.
+func seesDataVolume() wait.Condition {
+	return func(object *unstructured.Unstructured) (wait.Progress, error) {
+		if object == nil {
+			return wait.Progress{Done: true}, nil
+		}
+		data, err := kube.Decode[api.DataVolume](object)
+		if err != nil {
+			return wait.Progress{}, err
+		}
+		status := data.Status
+		if status.Phase == api.DataVolumeFailed {
+			return wait.Progress{}, &failedError{"CDI could not copy the image" + colon(complaint(status))}
+		}
+		message := "CDI copies the image: " + strings.TrimSpace(status.Phase+" "+status.Progress)
+		return wait.Progress{Done: status.Phase == api.DataVolumeSucceeded, Message: message + colon(complaint(status))}, nil
+	}
+}
+
+// complaint is what CDI says about what does not work; "" if nothing.
+func complaint(status api.DataVolumeStatus) string {
+	for _, condition := range status.Conditions {
+		if condition.Type == "Running" && condition.Status == "False" {
+			return strings.TrimSuffix(condition.Message, ".")
+		}
+	}
+	return ""
+}
+
+func colon(text string) string {
+	if text == "" {
+		return ""
+	}
+	return ": " + text
+}
+
+// hint says what the cluster shows of the cause, for messages: the last warning about the
+// volume; "" if there is none, or it cannot be read.
+func (r *Resource) hint(ctx context.Context, m *model) string {
+	ctx, cancel := afterwards(ctx)
+	defer cancel()
+	list, err := r.Session.Client.Dynamic().Resource(api.Events).Namespace(m.Namespace.ValueString()).
+		List(ctx, metav1.ListOptions{FieldSelector: "type=Warning,involvedObject.name=" + m.Name.ValueString()})
+	if err != nil {
+		return ""
+	}
+	var events []corev1.Event
+	for i := range list.Items {
+		if event, err := kube.Decode[corev1.Event](&list.Items[i]); err == nil {
+			events = append(events, *event)
+		}
+	}
+	if len(events) == 0 {
+		return ""
+	}
+	newest := slices.MaxFunc(events, func(a, b corev1.Event) int { return eventTime(a).Compare(eventTime(b)) })
+	return "Last warning about the volume: " + newest.Reason + ": " + newest.Message
+}
+
+func eventTime(event corev1.Event) time.Time {
+	switch {
+	case !event.LastTimestamp.IsZero():
+		return event.LastTimestamp.Time
+	case !event.EventTime.IsZero():
+		return event.EventTime.Time
+	}
+	return event.CreationTimestamp.Time
+}
+
+// afterwards is a little time to look around after the time is up.
+func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+}
+
+func paragraphs(texts ...string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(text string) bool { return text == "" }), "\n\n")
+}

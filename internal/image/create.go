@@ -121,7 +121,11 @@ func (r *lifecycle) existing(ctx context.Context, plan *model, wanted *api.Virtu
 
 // takeOver gives the image what can have changed in the configuration since.
 func (r *lifecycle) takeOver(ctx context.Context, plan *model, wanted *api.VirtualMachineImage) (image *api.VirtualMachineImage, again bool, diags diag.Diagnostics) {
-	patch := map[string]any{"metadata": map[string]any{"labels": wanted.Labels, "annotations": wanted.Annotations}}
+	annotations := map[string]any{api.AnnotationDescription: nil} // it may be gone from the configuration
+	for key, value := range wanted.Annotations {
+		annotations[key] = value
+	}
+	patch := map[string]any{"metadata": map[string]any{"labels": wanted.Labels, "annotations": annotations}}
 	if wanted.Spec.Retry != nil {
 		patch["spec"] = map[string]any{"retry": *wanted.Spec.Retry}
 	}

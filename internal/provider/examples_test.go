@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/acctest"
+	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/provider"
 	"github.com/harvester-community/terraform-provider-harvester/internal/qcow2img"
 )
@@ -58,6 +59,55 @@ var existing = map[string]func(*testing.T, *acctest.Cluster){
 	"data-sources/harvester_image": func(t *testing.T, cluster *acctest.Cluster) {
 		t.Helper()
 		cluster.Uploaded(t, "debian-13-generic-amd64", 1<<20)
+	},
+	"data-sources/harvester_encrypted_image": func(t *testing.T, cluster *acctest.Cluster) {
+		t.Helper()
+		cluster.Uploaded(t, "debian-13-plain", 1<<20)
+		cluster.Encrypted(t, "debian-13-encrypted", "debian-13-plain", cluster.EncryptedClass(t))
+	},
+	"data-sources/harvester_decrypted_image": func(t *testing.T, cluster *acctest.Cluster) {
+		t.Helper()
+		cluster.Uploaded(t, "debian-13-open", 1<<20)
+		cluster.Encrypted(t, "debian-13-sealed", "debian-13-open", cluster.EncryptedClass(t))
+		cluster.Decrypted(t, "debian-13-decrypted", "debian-13-sealed")
+	},
+	"data-sources/harvester_ssh_key": func(t *testing.T, cluster *acctest.Cluster) {
+		t.Helper()
+		cluster.Apply(t, api.KeyPairs, "default", map[string]any{
+			"apiVersion": "harvesterhci.io/v1beta1", "kind": "KeyPair", "metadata": map[string]any{"name": "ops"},
+			"spec": map[string]any{"publicKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdgBlcxUKtqHQ/0Zgsy9KFYuEPXYwmzPOXfzKdFtvDw ops"},
+		})
+	},
+	"data-sources/harvester_cloudinit_secret": func(t *testing.T, cluster *acctest.Cluster) {
+		t.Helper()
+		cluster.Apply(t, api.Secrets, "default", map[string]any{
+			"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "base"},
+			"stringData": map[string]any{"userdata": "#cloud-config\n", "networkdata": "version: 2\n"},
+		})
+	},
+	"data-sources/harvester_virtualmachine": func(t *testing.T, cluster *acctest.Cluster) {
+		t.Helper()
+		cluster.Apply(t, api.VirtualMachines, "default", map[string]any{
+			"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": map[string]any{"name": "gateway"},
+			"spec": map[string]any{"runStrategy": "Halted", "template": map[string]any{"spec": map[string]any{
+				"domain": map[string]any{
+					"cpu":       map[string]any{"cores": 1, "sockets": 1, "threads": 1, "maxSockets": 1},
+					"devices":   map[string]any{"interfaces": []any{map[string]any{"name": "default", "masquerade": map[string]any{}}}},
+					"resources": map[string]any{"limits": map[string]any{"cpu": "1", "memory": "1Gi"}},
+				},
+				"networks": []any{map[string]any{"name": "default", "pod": map[string]any{}}},
+			}}},
+		})
+	},
+	"data-sources/harvester_volume": func(t *testing.T, cluster *acctest.Cluster) {
+		t.Helper()
+		cluster.Apply(t, api.PersistentVolumeClaims, "default", map[string]any{
+			"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": map[string]any{"name": "data"},
+			"spec": map[string]any{
+				"accessModes": []any{"ReadWriteMany"}, "volumeMode": "Block", "storageClassName": "harvester-longhorn",
+				"resources": map[string]any{"requests": map[string]any{"storage": "1Gi"}},
+			},
+		})
 	},
 }
 

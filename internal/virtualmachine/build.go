@@ -16,6 +16,11 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/arg"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/cloudinit"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/device"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/nic"
 )
 
 // blank is a machine before anything is asked of it. Machines spread over the
@@ -54,19 +59,25 @@ func spread() *corev1.Affinity {
 // one, in which all that the machine says nothing about stays. Before is the
 // machine as the state knew it, nil on creation: what it had and the machine has
 // not is removed. A nil seed leaves the cloud-init data as they are.
-func (m machine) onto(ctx context.Context, vm *kubevirtv1.VirtualMachine, before *machine, seed *seed) diag.Diagnostics {
+func (m machine) onto(ctx context.Context, vm *kubevirtv1.VirtualMachine, before *machine, seed *cloudinit.Seed) diag.Diagnostics {
 	if vm.Spec.Template == nil {
 		vm.Spec.Template = &kubevirtv1.VirtualMachineInstanceTemplateSpec{}
 	}
+	devices := &vm.Spec.Template.Spec.Domain.Devices
 	diags := m.ontoMetadata(ctx, vm, before)
 	m.ontoRunStrategy(vm)
-	m.ontoCompute(vm)
+	m.ontoCompute(vm, before == nil)
 	m.ontoFirmware(&vm.Spec.Template.Spec.Domain)
 	m.ontoPlacement(ctx, &vm.Spec.Template.Spec, &diags)
-	m.ontoNetwork(&vm.Spec.Template.Spec)
-	m.ontoInputs(&vm.Spec.Template.Spec.Domain.Devices)
-	if err := m.ontoDisks(vm, before, seed); err != nil {
-		diags.AddError("Virtual machine not usable", err.Error()+".")
+	nic.Onto(&vm.Spec.Template.Spec, m.interfaces)
+	device.InputsOnto(devices, m.inputs)
+	device.TPMOnto(devices, m.tpm)
+	device.HostsOnto(devices, m.hosts)
+	if err := disk.Onto(vm, m.disks, before.known()); err != nil {
+		diags.AddError("Virtual machine not usable", "The volumes of the machine cannot be written down: "+err.Error()+".")
+	}
+	if seed != nil {
+		seed.Onto(&vm.Spec.Template.Spec)
 	}
 	return diags
 }
@@ -74,7 +85,7 @@ func (m machine) onto(ctx context.Context, vm *kubevirtv1.VirtualMachine, before
 func (m machine) ontoMetadata(ctx context.Context, vm *kubevirtv1.VirtualMachine, before *machine) diag.Diagnostics {
 	labels, diags := m.metadata().Labelled(ctx)
 	annotations := m.metadata().Annotated()
-	if set(m.ReservedMemory) {
+	if arg.Set(m.ReservedMemory) {
 		annotations[annotationReservedMemory] = m.ReservedMemory.ValueString()
 	}
 	oldLabels, oldAnnotations := map[string]string{}, []string{api.AnnotationDescription, annotationReservedMemory}
@@ -83,13 +94,22 @@ func (m machine) ontoMetadata(ctx context.Context, vm *kubevirtv1.VirtualMachine
 		oldLabels, more = before.metadata().Labelled(ctx)
 		diags.Append(more...)
 	}
+	for key, value := range oldLabels {
+		if current, kept := labels[key]; kept && current == value {
+			delete(labels, key) // a machine made elsewhere may have it in one place only
+			delete(oldLabels, key)
+		}
+	}
 	template := &vm.Spec.Template.ObjectMeta
 	vm.Labels = merged(vm.Labels, maps.Keys(oldLabels), labels)
 	template.Labels = merged(template.Labels, maps.Keys(oldLabels), labels)
 	vm.Annotations = merged(vm.Annotations, slices.Values(oldAnnotations), annotations)
-	template.Annotations = merged(template.Annotations, none, map[string]string{
-		annotationSSHNames: names(m.keyIDs()), annotationLeases: names(m.leases()),
-	})
+	if before == nil || !slices.Equal(qualifiedAll(sshNames(vm), vm.Namespace), m.keyIDs()) {
+		template.Annotations = merged(template.Annotations, none, map[string]string{annotationSSHNames: names(m.keyIDs())})
+	}
+	if before == nil || !slices.Equal(nic.Leases(vm), m.leases()) {
+		template.Annotations = merged(template.Annotations, none, map[string]string{nic.AnnotationLeases: names(m.leases())})
+	}
 	return diags
 }
 
@@ -122,8 +142,8 @@ func names(values []string) string {
 // would put an earlier one in the place of ours when the machine is started.
 func (m machine) ontoRunStrategy(vm *kubevirtv1.VirtualMachine) {
 	wanted := kubevirtv1.VirtualMachineRunStrategy(m.RunStrategy.ValueString())
-	if current, err := vm.RunStrategy(); err == nil && current == wanted && vm.Spec.Running != nil {
-		return // said in the older way
+	if current, err := vm.RunStrategy(); err == nil && current == wanted && (vm.Spec.Running != nil || vm.Spec.RunStrategy != nil) {
+		return // said in the older way perhaps
 	}
 	vm.Spec.Running, vm.Spec.RunStrategy = nil, &wanted
 	if wanted != kubevirtv1.RunStrategyHalted {
@@ -132,28 +152,11 @@ func (m machine) ontoRunStrategy(vm *kubevirtv1.VirtualMachine) {
 }
 
 func (m machine) ontoPlacement(ctx context.Context, spec *kubevirtv1.VirtualMachineInstanceSpec, diags *diag.Diagnostics) {
-	if known(m.Hostname) {
+	if arg.Known(m.Hostname) {
 		spec.Hostname = m.Hostname.ValueString()
 	}
 	spec.NodeSelector = nil
 	if len(m.NodeSelector.Elements()) > 0 {
 		diags.Append(m.NodeSelector.ElementsAs(ctx, &spec.NodeSelector, false)...)
-	}
-}
-
-func (m machine) ontoInputs(devices *kubevirtv1.Devices) {
-	devices.Inputs = nil
-	for _, input := range m.inputs {
-		devices.Inputs = append(devices.Inputs, kubevirtv1.Input{
-			Name: input.Name.ValueString(),
-			Type: kubevirtv1.InputType(input.Type.ValueString()),
-			Bus:  kubevirtv1.InputBus(input.Bus.ValueString()),
-		})
-	}
-	switch {
-	case m.tpm == nil:
-		devices.TPM = nil
-	case devices.TPM == nil:
-		devices.TPM = &kubevirtv1.TPMDevice{}
 	}
 }

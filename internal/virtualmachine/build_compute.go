@@ -9,7 +9,8 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 )
 
-func (m machine) ontoCompute(vm *kubevirtv1.VirtualMachine) {
+// ontoCompute writes CPUs and memory onto a machine; a fresh one says nothing about them yet.
+func (m machine) ontoCompute(vm *kubevirtv1.VirtualMachine, fresh bool) {
 	domain := &vm.Spec.Template.Spec.Domain
 	if domain.CPU == nil {
 		domain.CPU = &kubevirtv1.CPU{}
@@ -20,27 +21,23 @@ func (m machine) ontoCompute(vm *kubevirtv1.VirtualMachine) {
 	domain.CPU.Model = m.CPUModel.ValueString()
 	domain.CPU.DedicatedCPUPlacement = m.CPUPinning.ValueBool()
 	domain.CPU.IsolateEmulatorThread = m.IsolateEmulatorThread.ValueBool()
-	m.ontoCPUs(vm, domain)
+	m.requests.onto(domain)
+	if fresh || cpus(vm) != m.CPU.ValueInt64() { // else the topology stays
+		m.ontoCPUs(vm, domain)
+	}
 	m.ontoMemory(vm, domain)
 }
 
-// ontoCPUs keeps the topology as long as the number is right. Sockets can be
+// ontoCPUs gives the machine another number of CPUs. Sockets can be
 // added to a running machine that allows it; all others get cores.
 func (m machine) ontoCPUs(vm *kubevirtv1.VirtualMachine, domain *kubevirtv1.DomainSpec) {
 	cpu, wanted := domain.CPU, m.CPU.ValueInt64()
 	perSocket := atLeastOne(cpu.Cores) * atLeastOne(cpu.Threads)
-	_, limited := domain.Resources.Limits[corev1.ResourceCPU]
-	switch {
-	case hotpluggable(vm) && wanted%perSocket == 0:
-		if cpus(vm) != wanted {
-			cpu.Sockets = uint32(wanted / perSocket)
-		}
+	if hotpluggable(vm) && wanted%perSocket == 0 {
+		cpu.Sockets = uint32(wanted / perSocket)
 		return
-	case cpus(vm) == wanted && limited:
-		return
-	case cpus(vm) != wanted || cpu.Cores == 0:
-		cpu.Cores, cpu.Sockets, cpu.Threads = uint32(wanted), 1, 1
 	}
+	cpu.Cores, cpu.Sockets, cpu.Threads = uint32(wanted), 1, 1
 	domain.Resources.Limits[corev1.ResourceCPU] = *resource.NewQuantity(wanted, resource.DecimalSI)
 }
 

@@ -15,11 +15,14 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/cloudinit"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/device"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/nic"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -46,7 +49,7 @@ func golden(t *testing.T, name string, object any) {
 	}
 }
 
-func built(t *testing.T, m machine, wanted *seed) *kubevirtv1.VirtualMachine {
+func built(t *testing.T, m machine, wanted *cloudinit.Seed) *kubevirtv1.VirtualMachine {
 	t.Helper()
 	vm := blank(m.Namespace.ValueString(), m.Name.ValueString())
 	noError(t, m.onto(context.Background(), vm, nil, wanted))
@@ -66,38 +69,38 @@ func rich() machine {
 	root := volumeDisk("rootdisk", "vm-rootdisk-abcde")
 	root.BootOrder, root.AutoDelete, root.CacheMode = types.Int64Value(1), types.BoolValue(true), text("none")
 	data := blankDisk("data")
-	data.settle(nil, "default")
-	data.complete("vm", nil, "longhorn")
+	data.Settle(nil, "default")
+	data.Complete("vm", nil, "longhorn")
 	data.VolumeName, data.Size = text("vm-data-fghij"), text("20Gi")
 	mounted := blankDisk("mounted")
 	mounted.ExistingVolumeName, mounted.HotPlug = text("shared"), types.BoolValue(true)
-	mounted.settle(nil, "default")
+	mounted.Settle(nil, "default")
 	drive := blankDisk("drive")
-	drive.Type = text(typeCDROM)
-	drive.settle(nil, "default")
+	drive.Type = text(disk.TypeCDROM)
+	drive.Settle(nil, "default")
 	container := blankDisk("container")
 	container.ContainerImageName = text("quay.io/disks/tools:1")
-	container.settle(nil, "default")
-	m.disks = []disk{root, data, mounted, drive, container}
-	second := nic("nic-2")
-	second.NetworkName, second.Model, second.MACAddress, second.WaitForLease = text("default/vlan1"), text(modelMisspelt), text("52:54:00:00:00:01"), types.BoolValue(true)
+	container.Settle(nil, "default")
+	m.disks = []disk.Disk{root, data, mounted, drive, container}
+	second := card("nic-2")
+	second.NetworkName, second.Model, second.MACAddress, second.WaitForLease = text("default/vlan1"), text(nic.ModelMisspelt), text("52:54:00:00:00:01"), types.BoolValue(true)
 	m.interfaces = append(m.interfaces, second)
 	m.cloudInit = userData("#cloud-config\npackages: [nginx]")
-	m.inputs = []input{{text("tablet"), text("tablet"), text("usb")}}
-	m.tpm = &tpm{}
+	m.inputs = []device.Input{{Name: text("tablet"), Type: text("tablet"), Bus: text("usb")}}
+	m.tpm = &device.TPM{}
 	return m
 }
 
 func TestBuildGolden(t *testing.T) {
 	t.Run("basic", func(t *testing.T) {
 		m := basic()
-		m.disks = []disk{volumeDisk("rootdisk", "vm-rootdisk-abcde")}
-		golden(t, "basic", built(t, m, &seed{}))
+		m.disks = []disk.Disk{volumeDisk("rootdisk", "vm-rootdisk-abcde")}
+		golden(t, "basic", built(t, m, &cloudinit.Seed{}))
 	})
 	t.Run("rich", func(t *testing.T) {
 		m := rich()
-		wanted := seedOf(m.cloudInit)
-		wanted.userData = withLogin(wanted.userData, "ubuntu", []string{"ssh-ed25519 AAAA me"})
+		wanted := cloudinit.SeedOf(m.cloudInit)
+		wanted.UserData = cloudinit.WithLogin(wanted.UserData, "ubuntu", []string{"ssh-ed25519 AAAA me"})
 		golden(t, "rich", built(t, m, &wanted))
 	})
 }
@@ -105,7 +108,7 @@ func TestBuildGolden(t *testing.T) {
 // live is a machine that others have added things to.
 func live(t *testing.T, m machine) *kubevirtv1.VirtualMachine {
 	t.Helper()
-	wanted := seedOf(m.cloudInit)
+	wanted := cloudinit.SeedOf(m.cloudInit)
 	vm := built(t, m, &wanted)
 	vm.Labels["theirs"], vm.Annotations["theirs"] = "stays", "stays"
 	spec := &vm.Spec.Template.Spec
@@ -148,9 +151,9 @@ func TestBuildTurnsOff(t *testing.T) {
 	before := rich()
 	vm := live(t, before)
 	after := basic()
-	after.disks = []disk{before.disks[1], before.disks[0]}
+	after.disks = []disk.Disk{before.disks[1], before.disks[0]}
 	after.Hostname, after.MachineType = text(""), text("q35")
-	noError(t, after.onto(context.Background(), vm, &before, &seed{}))
+	noError(t, after.onto(context.Background(), vm, &before, &cloudinit.Seed{}))
 
 	spec := vm.Spec.Template.Spec
 	if vm.Labels["team"] != "" || vm.Labels["tag.harvesterhci.io/ssh-user"] != "" || vm.Spec.Template.ObjectMeta.Labels["team"] != "" {
@@ -178,7 +181,7 @@ func TestBuildTurnsOff(t *testing.T) {
 	if got := strings.Join(names, " "); got != "data rootdisk sysprep" {
 		t.Errorf("disks: %s", got)
 	}
-	if len(parseTemplates(vm)) != 2 {
+	if len(disk.ParseTemplates(vm)) != 2 {
 		t.Errorf("templates: %s", vm.Annotations[api.AnnotationVolumeClaimTemplates])
 	}
 	if nics := spec.Domain.Devices.Interfaces; len(nics) != 1 || nics[0].MacAddress != "52:54:00:aa:aa:aa" || len(nics[0].Ports) != 1 {
@@ -198,27 +201,27 @@ func TestDisksKeepTheirVolumes(t *testing.T) {
 	}
 	added := volumeDisk("added", "vm-added-zzzzz")
 	after := before
-	after.disks = append(append([]disk{}, before.disks...), added)
+	after.disks = append(append([]disk.Disk{}, before.disks...), added)
 	noError(t, after.onto(context.Background(), vm, &before, nil))
 	if got := order(); got != "rootdisk data mounted drive container cloudinitdisk sysprep added" {
 		t.Errorf("added at the end: %s", got)
 	}
 	again := after
-	again.disks = append([]disk{added}, before.disks[1:]...)
+	again.disks = append([]disk.Disk{added}, before.disks[1:]...)
 	noError(t, again.onto(context.Background(), vm, &after, nil))
 	if got := order(); got != "added data mounted drive container cloudinitdisk sysprep" {
 		t.Errorf("moved to the front, without rootdisk: %s", got)
 	}
 	for name, want := range map[string]string{"added": "vm-added-zzzzz", "data": "vm-data-fghij", "mounted": "shared", "rootdisk": ""} {
 		got := ""
-		if volume := volumeNamed(vm.Spec.Template.Spec.Volumes, name); volume != nil {
-			got = claim(volume)
+		if volume := disk.VolumeNamed(vm.Spec.Template.Spec.Volumes, name); volume != nil {
+			got = disk.Claim(volume)
 		}
 		if got != want {
 			t.Errorf("%s has the volume %q, not %q", name, got, want)
 		}
 	}
-	if parseTemplates(vm).of("vm-rootdisk-abcde") != nil {
+	if disk.ParseTemplates(vm).Of("vm-rootdisk-abcde") != nil {
 		t.Error("the template of the detached disk stays")
 	}
 }
@@ -231,16 +234,15 @@ func TestUnknownDisksStay(t *testing.T) {
 	spec.Domain.Devices.Disks = append(spec.Domain.Devices.Disks, kubevirtv1.Disk{Name: "hotplugged"})
 	spec.Volumes = append(spec.Volumes, *mountedAt("hotplugged", "theirs"))
 	noError(t, m.onto(context.Background(), vm, &m, nil))
-	if volumeNamed(vm.Spec.Template.Spec.Volumes, "hotplugged") == nil {
+	if disk.VolumeNamed(vm.Spec.Template.Spec.Volumes, "hotplugged") == nil {
 		t.Error("the disk is gone")
 	}
 }
 
 func mountedAt(name, volume string) *kubevirtv1.Volume {
-	d := blankDisk(name)
-	d.ExistingVolumeName = text(volume)
-	d.settle(nil, "default")
-	return d.volume(nil)
+	return &kubevirtv1.Volume{Name: name, VolumeSource: kubevirtv1.VolumeSource{PersistentVolumeClaim: &kubevirtv1.PersistentVolumeClaimVolumeSource{
+		PersistentVolumeClaimVolumeSource: corev1.PersistentVolumeClaimVolumeSource{ClaimName: volume},
+	}}}
 }
 
 func TestRunStrategies(t *testing.T) {
@@ -303,7 +305,7 @@ func TestTopology(t *testing.T) {
 			if test.vm.Spec.Template.Spec.Domain.CPU == nil {
 				delete(test.vm.Spec.Template.Spec.Domain.Resources.Limits, corev1.ResourceCPU)
 			}
-			m.ontoCompute(test.vm)
+			m.ontoCompute(test.vm, test.vm.Spec.Template.Spec.Domain.CPU == nil)
 			domain := test.vm.Spec.Template.Spec.Domain
 			if got := *domain.CPU; got.Cores != test.want.Cores || got.Sockets != test.want.Sockets || got.Threads != test.want.Threads || got.MaxSockets != test.want.MaxSockets {
 				t.Errorf("cpu: %+v", got)
@@ -315,33 +317,5 @@ func TestTopology(t *testing.T) {
 				t.Errorf("reads as %d, %s", cpus(test.vm), memory(test.vm))
 			}
 		})
-	}
-}
-
-func TestTemplatesKeepWhatOthersWrote(t *testing.T) {
-	vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Annotations: map[string]string{
-		api.AnnotationVolumeClaimTemplates: `[ {"metadata":{"name":"root","annotations":{"harvesterhci.io/imageId":"default/ubuntu","theirs":"x"}},
-			"spec":{"resources":{"requests":{"storage":"10Gi"}},"volumeMode":"Filesystem"},"targetVolume":"moved"} ]`,
-	}}}
-	original := vm.Annotations[api.AnnotationVolumeClaimTemplates]
-	templates := parseTemplates(vm)
-	if err := templates.annotate(vm); err != nil || vm.Annotations[api.AnnotationVolumeClaimTemplates] != original {
-		t.Errorf("rewritten without a change: %v", err)
-	}
-	d := volumeDisk("rootdisk", "root")
-	d.Size, d.AutoDelete = text("30Gi"), types.BoolValue(true)
-	if err := parseTemplates(vm).with(d, "default").annotate(vm); err != nil {
-		t.Fatal(err)
-	}
-	got := parseTemplates(vm).of("root")
-	if got == nil || got.TargetVolume != "moved" || got.Annotations["theirs"] != "x" || got.Annotations[annotationAutoDelete] != "true" ||
-		got.Spec.Resources.Requests.Storage().String() != "30Gi" || string(*got.Spec.VolumeMode) != "Filesystem" {
-		t.Errorf("got %+v", got)
-	}
-	if kept := parseTemplates(vm).keep(func(volume string) bool { return volume == "moved" }); len(kept) != 1 {
-		t.Error("the template of a volume that moves is gone")
-	}
-	if kept := parseTemplates(vm).keep(func(string) bool { return false }); len(kept) != 0 {
-		t.Error("the template of a detached volume stays")
 	}
 }

@@ -18,6 +18,10 @@ import (
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/arg"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/cloudinit"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/nic"
 )
 
 // effect is what a change brings about.
@@ -57,7 +61,7 @@ func (r *Resource) change(ctx context.Context, plan, state *model) (effect, diag
 }
 
 // attempt makes one try at the change. Conflict says that somebody else was faster.
-func (r *Resource) attempt(ctx context.Context, after, before machine, wanted *seed) (result effect, conflict bool, diags diag.Diagnostics) {
+func (r *Resource) attempt(ctx context.Context, after, before machine, wanted *cloudinit.Seed) (result effect, conflict bool, diags diag.Diagnostics) {
 	const left = "Volumes may have grown already; apply again to finish."
 	live, err := r.machines.Get(ctx, after.Namespace.ValueString(), after.Name.ValueString())
 	if err != nil {
@@ -76,8 +80,12 @@ func (r *Resource) attempt(ctx context.Context, after, before machine, wanted *s
 	if diags = after.onto(ctx, desired, &before, wanted); diags.HasError() {
 		return result, false, diags
 	}
-	if err := r.patch(ctx, live, desired); err != nil {
+	patched, err := r.patch(ctx, live, desired)
+	if err != nil {
 		return result, apierrors.IsConflict(err), diag.Diagnostics{diagnose.API("change", after.title(), left, err)}
+	}
+	if _, diags = r.insist(ctx, after, withTemplate(patched)); diags.HasError() {
+		return result, false, diags
 	}
 	return r.effectOf(ctx, after, live, desired, reseeded)
 }
@@ -87,7 +95,7 @@ func (r *Resource) effectOf(ctx context.Context, m machine, live, desired *kubev
 	was, _ := live.RunStrategy()
 	is, _ := desired.RunStrategy()
 	changed := reseeded || !equality.Semantic.DeepEqual(live.Spec.Template.Spec, desired.Spec.Template.Spec)
-	result.settle = changed || was != is || !slices.Equal(leasesOf(live), leasesOf(desired))
+	result.settle = changed || was != is || !slices.Equal(nic.Leases(live), nic.Leases(desired))
 	if !changed || !m.runs() || !m.RestartAfterUpdate.ValueBool() || was == kubevirtv1.RunStrategyHalted {
 		return result, false, nil
 	}
@@ -126,13 +134,13 @@ func (r *Resource) restart(ctx context.Context, namespace, name string) (string,
 
 // offload keeps long cloud-init data in a Secret of the machine, and says whether
 // it had to be changed.
-func (r *Resource) offload(ctx context.Context, live *kubevirtv1.VirtualMachine, wanted *seed) (changed bool, err error) {
+func (r *Resource) offload(ctx context.Context, live *kubevirtv1.VirtualMachine, wanted *cloudinit.Seed) (changed bool, err error) {
 	name := ownSecretName(live)
 	existing := r.ownSecretOf(ctx, live)
 	if name == "" {
-		name = ownSecretPrefix(live.Name) + rand.String(5)
+		name = cloudinit.SecretPrefix(live.Name) + rand.String(5)
 	}
-	data := wanted.offload(name)
+	data := wanted.Offload(name)
 	switch {
 	case data == nil:
 		return false, nil
@@ -160,7 +168,7 @@ func (r *Resource) growVolumes(ctx context.Context, after, before machine) diag.
 	var diags diag.Diagnostics
 	for i, d := range after.disks {
 		old := before.disk(d)
-		if d.needsVolume(old) || !d.owns() || bytesOf(d.Size.ValueString()) <= bytesOf(old.Size.ValueString()) {
+		if d.NeedsVolume(old) || !d.Owns() || arg.Bytes(d.Size.ValueString()) <= arg.Bytes(old.Size.ValueString()) {
 			continue
 		}
 		if err := r.grow(ctx, d, after.Namespace.ValueString()); err != nil {
@@ -171,7 +179,7 @@ func (r *Resource) growVolumes(ctx context.Context, after, before machine) diag.
 	return diags
 }
 
-func (r *Resource) grow(ctx context.Context, d disk, namespace string) error {
+func (r *Resource) grow(ctx context.Context, d disk.Disk, namespace string) error {
 	volume, err := r.volumes.Get(ctx, namespace, d.VolumeName.ValueString())
 	if apierrors.IsNotFound(err) {
 		return nil // Harvester makes it from its template, in the right size

@@ -15,6 +15,7 @@ import (
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
@@ -32,7 +33,7 @@ func (r *Resource) remove(ctx context.Context, state *model) diag.Diagnostics {
 	if err != nil {
 		return append(diags, diagnose.API("read", state.title(), "Nothing was deleted.", err))
 	}
-	volumes := doomed(known.disks, vm)
+	volumes := disk.Doomed(known.disks, withTemplate(vm))
 	if err := r.doom(ctx, vm, volumes); err != nil {
 		return append(diags, diagnose.API("mark the volumes to be deleted with", state.title(), "Nothing was deleted.", err))
 	}
@@ -41,25 +42,6 @@ func (r *Resource) remove(ctx context.Context, state *model) diag.Diagnostics {
 		return append(diags, diagnose.API("delete", state.title(), "It still exists.", err))
 	}
 	return append(diags, r.awaitGone(ctx, state, vm, volumes)...)
-}
-
-// doomed lists the volumes that go with the machine: those of disks that the state
-// knows as auto_delete, and that the machine itself holds and has a template for. A volume
-// of others, or one attached since the last look, is never among them.
-func doomed(disks []disk, vm *kubevirtv1.VirtualMachine) []string {
-	templates := parseTemplates(vm)
-	volumes := []string{}
-	for _, d := range disks {
-		live := volumeNamed(withTemplate(vm).Spec.Template.Spec.Volumes, d.Name.ValueString())
-		if live == nil || !d.AutoDelete.ValueBool() || !d.owns() {
-			continue
-		}
-		name := claim(live)
-		if name != "" && name == d.VolumeName.ValueString() && templates.of(name) != nil {
-			volumes = append(volumes, name)
-		}
-	}
-	return volumes
 }
 
 // doom tells Harvester which volumes to delete with the machine: these and no

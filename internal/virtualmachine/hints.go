@@ -15,6 +15,7 @@ import (
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
 )
 
 // hints says what keeps a machine from starting, as far as the cluster shows
@@ -26,7 +27,7 @@ func (r *Resource) hints(ctx context.Context, vm *kubevirtv1.VirtualMachine) []s
 	}
 	var hints []string
 	for _, volume := range withTemplate(vm).Spec.Template.Spec.Volumes {
-		if name := claim(&volume); name != "" {
+		if name := disk.Claim(&volume); name != "" {
 			hints = append(hints, r.volumeHints(ctx, vm.Namespace, name, volume.Name)...)
 		}
 	}

@@ -14,6 +14,11 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/arg"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/cloudinit"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/device"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/nic"
 )
 
 // model is configuration, plan or state as Terraform has it. Its lists may be
@@ -32,6 +37,7 @@ type model struct {
 	CPU                   types.Int64  `tfsdk:"cpu"`
 	Memory                types.String `tfsdk:"memory"`
 	ReservedMemory        types.String `tfsdk:"reserved_memory"`
+	Requests              types.List   `tfsdk:"requests"`
 	CPUModel              types.String `tfsdk:"cpu_model"`
 	CPUPinning            types.Bool   `tfsdk:"cpu_pinning"`
 	IsolateEmulatorThread types.Bool   `tfsdk:"isolate_emulator_thread"`
@@ -42,77 +48,31 @@ type model struct {
 	SecureBoot  types.Bool   `tfsdk:"secure_boot"`
 	Hostname    types.String `tfsdk:"hostname"`
 
-	RunStrategy        types.String `tfsdk:"run_strategy"`
-	Start              types.Bool   `tfsdk:"start"`
-	RestartAfterUpdate types.Bool   `tfsdk:"restart_after_update"`
-	SSHKeys            types.List   `tfsdk:"ssh_keys"`
+	RunStrategy           types.String `tfsdk:"run_strategy"`
+	Start                 types.Bool   `tfsdk:"start"`
+	RestartAfterUpdate    types.Bool   `tfsdk:"restart_after_update"`
+	SSHKeys               types.List   `tfsdk:"ssh_keys"`
+	CreateInitialSnapshot types.Bool   `tfsdk:"create_initial_snapshot"`
 
 	Disk             types.List       `tfsdk:"disk"`
 	NetworkInterface types.List       `tfsdk:"network_interface"`
 	CloudInit        types.List       `tfsdk:"cloudinit"`
 	Input            types.List       `tfsdk:"input"`
 	TPM              types.List       `tfsdk:"tpm"`
+	HostDevice       types.List       `tfsdk:"host_device"`
 	Timeouts         *tfbase.Timeouts `tfsdk:"timeouts"`
-}
-
-type disk struct {
-	Name               types.String `tfsdk:"name"`
-	Type               types.String `tfsdk:"type"`
-	Bus                types.String `tfsdk:"bus"`
-	CacheMode          types.String `tfsdk:"cache_mode"`
-	BootOrder          types.Int64  `tfsdk:"boot_order"`
-	HotPlug            types.Bool   `tfsdk:"hot_plug"`
-	Image              types.String `tfsdk:"image"`
-	ExistingVolumeName types.String `tfsdk:"existing_volume_name"`
-	ContainerImageName types.String `tfsdk:"container_image_name"`
-	Size               types.String `tfsdk:"size"`
-	AutoDelete         types.Bool   `tfsdk:"auto_delete"`
-	StorageClassName   types.String `tfsdk:"storage_class_name"`
-	VolumeMode         types.String `tfsdk:"volume_mode"`
-	AccessMode         types.String `tfsdk:"access_mode"`
-	VolumeName         types.String `tfsdk:"volume_name"`
-}
-
-type networkInterface struct {
-	Name          types.String `tfsdk:"name"`
-	Type          types.String `tfsdk:"type"`
-	Model         types.String `tfsdk:"model"`
-	MACAddress    types.String `tfsdk:"mac_address"`
-	IPAddress     types.String `tfsdk:"ip_address"`
-	InterfaceName types.String `tfsdk:"interface_name"`
-	WaitForLease  types.Bool   `tfsdk:"wait_for_lease"`
-	NetworkName   types.String `tfsdk:"network_name"`
-	BootOrder     types.Int64  `tfsdk:"boot_order"`
-}
-
-type cloudInit struct {
-	Type                  types.String `tfsdk:"type"`
-	UserData              types.String `tfsdk:"user_data"`
-	UserDataBase64        types.String `tfsdk:"user_data_base64"`
-	UserDataSecretName    types.String `tfsdk:"user_data_secret_name"`
-	NetworkData           types.String `tfsdk:"network_data"`
-	NetworkDataBase64     types.String `tfsdk:"network_data_base64"`
-	NetworkDataSecretName types.String `tfsdk:"network_data_secret_name"`
-}
-
-type input struct {
-	Name types.String `tfsdk:"name"`
-	Type types.String `tfsdk:"type"`
-	Bus  types.String `tfsdk:"bus"`
-}
-
-type tpm struct {
-	Name types.String `tfsdk:"name"`
 }
 
 // machine is a model whose lists are taken apart.
 type machine struct {
 	*model
-	disks      []disk
-	interfaces []networkInterface
-	cloudInit  *cloudInit
-	inputs     []input
-	tpm        *tpm
+	disks      []disk.Disk
+	interfaces []nic.Interface
+	cloudInit  *cloudinit.Model
+	inputs     []device.Input
+	tpm        *device.TPM
+	hosts      []device.Host
+	requests   *requests
 	sshKeys    []string
 }
 
@@ -139,14 +99,16 @@ func (m *model) machine(ctx context.Context) (machine, diag.Diagnostics) {
 	var diags diag.Diagnostics
 	result := machine{
 		model:      m,
-		disks:      elements[disk](ctx, m.Disk, &diags),
-		interfaces: elements[networkInterface](ctx, m.NetworkInterface, &diags),
-		cloudInit:  first(elements[cloudInit](ctx, m.CloudInit, &diags)),
-		inputs:     elements[input](ctx, m.Input, &diags),
-		tpm:        first(elements[tpm](ctx, m.TPM, &diags)),
+		disks:      elements[disk.Disk](ctx, m.Disk, &diags),
+		interfaces: elements[nic.Interface](ctx, m.NetworkInterface, &diags),
+		cloudInit:  first(elements[cloudinit.Model](ctx, m.CloudInit, &diags)),
+		inputs:     elements[device.Input](ctx, m.Input, &diags),
+		hosts:      elements[device.Host](ctx, m.HostDevice, &diags),
+		requests:   first(elements[requests](ctx, m.Requests, &diags)),
+		tpm:        first(elements[device.TPM](ctx, m.TPM, &diags)),
 	}
 	for _, key := range elements[types.String](ctx, m.SSHKeys, &diags) {
-		if known(key) {
+		if arg.Known(key) {
 			result.sshKeys = append(result.sshKeys, key.ValueString())
 		}
 	}
@@ -156,11 +118,12 @@ func (m *model) machine(ctx context.Context) (machine, diag.Diagnostics) {
 // pack puts what was taken apart back into the lists. A list block is never null.
 func (m machine) pack(ctx context.Context) diag.Diagnostics {
 	var diags diag.Diagnostics
-	m.Disk = list(ctx, diskBlock(), m.disks, &diags)
-	m.NetworkInterface = list(ctx, networkInterfaceBlock(), m.interfaces, &diags)
-	m.CloudInit = list(ctx, cloudInitBlock(), single(m.cloudInit), &diags)
-	m.Input = list(ctx, inputBlock(), m.inputs, &diags)
-	m.TPM = list(ctx, tpmBlock(), single(m.tpm), &diags)
+	m.Disk = list(ctx, disk.Block(), m.disks, &diags)
+	m.NetworkInterface = list(ctx, nic.Block(), m.interfaces, &diags)
+	m.CloudInit = list(ctx, cloudinit.Block(), single(m.cloudInit), &diags)
+	m.Input = list(ctx, device.InputBlock(), m.inputs, &diags)
+	m.HostDevice = list(ctx, device.HostBlock(), m.hosts, &diags)
+	m.TPM = list(ctx, device.TPMBlock(), single(m.tpm), &diags)
 	return diags
 }
 
@@ -217,30 +180,4 @@ func (m machine) leases() []string {
 		}
 	}
 	return names
-}
-
-// known says that the value is neither null nor unknown.
-func known(value attr.Value) bool { return !value.IsNull() && !value.IsUnknown() }
-
-// set says that the string is known and not "", which stands for "not set" in
-// configurations for the official provider.
-func set(value types.String) bool { return value.ValueString() != "" }
-
-// named returns the disk of that name, nil if there is none.
-func named(disks []disk, name string) *disk {
-	for i := range disks {
-		if disks[i].Name.ValueString() == name {
-			return &disks[i]
-		}
-	}
-	return nil
-}
-
-func namedInterface(interfaces []networkInterface, name string) *networkInterface {
-	for i := range interfaces {
-		if interfaces[i].Name.ValueString() == name {
-			return &interfaces[i]
-		}
-	}
-	return nil
 }

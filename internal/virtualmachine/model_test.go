@@ -11,6 +11,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/cloudinit"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/device"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/nic"
 )
 
 func text(s string) types.String { return types.StringValue(s) }
@@ -26,22 +30,23 @@ func basic() machine {
 			CPUPinning: types.BoolValue(false), IsolateEmulatorThread: types.BoolValue(false), NodeSelector: types.MapNull(types.StringType),
 			MachineType: types.StringUnknown(), EFI: types.BoolValue(false), SecureBoot: types.BoolValue(false), Hostname: types.StringUnknown(),
 			RunStrategy: text("RerunOnFailure"), Start: types.BoolNull(), RestartAfterUpdate: types.BoolValue(false), SSHKeys: types.ListNull(types.StringType),
+			Requests: types.ListUnknown(requestsType), CreateInitialSnapshot: types.BoolValue(false),
 		},
-		disks:      []disk{imageDisk("rootdisk")},
-		interfaces: []networkInterface{nic("nic-1")},
+		disks:      []disk.Disk{imageDisk("rootdisk")},
+		interfaces: []nic.Interface{card("nic-1")},
 	}
 }
 
 // imageDisk is planned: all that only apply can know is unknown.
-func imageDisk(name string) disk {
+func imageDisk(name string) disk.Disk {
 	d := blankDisk(name)
 	d.Image = text("default/ubuntu")
 	return d
 }
 
-func blankDisk(name string) disk {
-	return disk{
-		Name: text(name), Type: text(typeDisk), Bus: types.StringUnknown(), CacheMode: types.StringNull(), BootOrder: types.Int64Null(),
+func blankDisk(name string) disk.Disk {
+	return disk.Disk{
+		Name: text(name), Type: text(disk.TypeDisk), Bus: types.StringUnknown(), CacheMode: types.StringNull(), BootOrder: types.Int64Null(),
 		HotPlug: types.BoolUnknown(), Image: types.StringNull(), ExistingVolumeName: types.StringNull(), ContainerImageName: types.StringNull(),
 		Size: types.StringUnknown(), AutoDelete: types.BoolValue(false), StorageClassName: types.StringUnknown(),
 		VolumeMode: types.StringUnknown(), AccessMode: types.StringUnknown(), VolumeName: types.StringUnknown(),
@@ -49,23 +54,23 @@ func blankDisk(name string) disk {
 }
 
 // volumeDisk is a disk as the state has it.
-func volumeDisk(name, volume string) disk {
+func volumeDisk(name, volume string) disk.Disk {
 	d := imageDisk(name)
-	d.Bus, d.HotPlug, d.Size = text(busVirtio), types.BoolValue(false), text("10Gi")
+	d.Bus, d.HotPlug, d.Size = text(disk.BusVirtio), types.BoolValue(false), text("10Gi")
 	d.StorageClassName, d.VolumeMode, d.AccessMode, d.VolumeName = text("lh-1"), text("Block"), text("ReadWriteMany"), text(volume)
 	return d
 }
 
-func nic(name string) networkInterface {
-	return networkInterface{
+func card(name string) nic.Interface {
+	return nic.Interface{
 		Name: text(name), Type: types.StringUnknown(), Model: text("virtio"), MACAddress: types.StringUnknown(), IPAddress: types.StringUnknown(),
 		InterfaceName: types.StringUnknown(), WaitForLease: types.BoolValue(false), NetworkName: types.StringNull(), BootOrder: types.Int64Null(),
 	}
 }
 
-func userData(data string) *cloudInit {
-	return &cloudInit{
-		Type: text(typeNoCloud), UserData: text(data), UserDataBase64: types.StringNull(), UserDataSecretName: types.StringNull(),
+func userData(data string) *cloudinit.Model {
+	return &cloudinit.Model{
+		Type: text(cloudinit.TypeNoCloud), UserData: text(data), UserDataBase64: types.StringNull(), UserDataSecretName: types.StringNull(),
 		NetworkData: types.StringNull(), NetworkDataBase64: types.StringNull(), NetworkDataSecretName: types.StringNull(),
 	}
 }
@@ -85,7 +90,7 @@ func tags(values map[string]string) types.Map { return tfbase.StringMap(values) 
 func TestMachineAndBack(t *testing.T) {
 	m := basic()
 	m.cloudInit = userData("#cloud-config\n")
-	m.tpm = &tpm{}
+	m.tpm = &device.TPM{}
 	m.SSHKeys, _ = types.ListValueFrom(context.Background(), types.StringType, []string{"mine", "other/theirs"})
 	noError(t, m.pack(context.Background()))
 	back, diags := m.model.machine(context.Background())

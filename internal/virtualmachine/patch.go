@@ -12,19 +12,19 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 )
 
-// patch sends what differs between two versions of a machine.
-func (r *Resource) patch(ctx context.Context, live, desired *kubevirtv1.VirtualMachine) error {
+// patch sends what differs between two versions of a machine, and returns what came of it.
+func (r *Resource) patch(ctx context.Context, live, desired *kubevirtv1.VirtualMachine) (*kubevirtv1.VirtualMachine, error) {
 	was, err := runtime.DefaultUnstructuredConverter.ToUnstructured(live)
 	if err != nil {
-		return fmt.Errorf("encode the machine: %w", err)
+		return nil, fmt.Errorf("encode the machine: %w", err)
 	}
 	is, err := runtime.DefaultUnstructuredConverter.ToUnstructured(desired)
 	if err != nil {
-		return fmt.Errorf("encode the machine: %w", err)
+		return nil, fmt.Errorf("encode the machine: %w", err)
 	}
 	patch := difference(was, is)
 	if len(patch) == 0 {
-		return nil
+		return live, nil
 	}
 	// Lists are replaced whole, so nobody may have changed them since.
 	metadata, _ := patch["metadata"].(map[string]any)
@@ -33,8 +33,7 @@ func (r *Resource) patch(ctx context.Context, live, desired *kubevirtv1.VirtualM
 		patch["metadata"] = metadata
 	}
 	metadata["resourceVersion"] = live.ResourceVersion
-	_, err = r.machines.Patch(ctx, live.Namespace, live.Name, patch)
-	return err
+	return r.machines.Patch(ctx, live.Namespace, live.Name, patch)
 }
 
 // difference is the JSON merge patch from one object to another.

@@ -6,6 +6,7 @@ package virtualmachine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -16,6 +17,9 @@ import (
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/arg"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/nic"
 )
 
 // planning is one call of ModifyPlan on the way through its steps.
@@ -35,7 +39,7 @@ func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReques
 	}
 	p := planning{ModifyPlanRequest: req, resp: resp}
 	p.load(ctx)
-	for _, step := range []func(context.Context){p.strategy, p.disks, p.interfaces, p.settle} {
+	for _, step := range []func(context.Context){p.strategy, p.spelling, p.disks, p.interfaces, p.requests, p.settle} {
 		if resp.Diagnostics.HasError() {
 			return
 		}
@@ -87,13 +91,43 @@ func strategyFor(start bool) string {
 	return string(kubevirtv1.RunStrategyHalted)
 }
 
+// spelling keeps a value as the state has it if the configuration says the same in other words:
+// an import, and the state of the official provider, can only guess at the words.
+func (p *planning) spelling(ctx context.Context) {
+	if p.before == nil {
+		return
+	}
+	keep := func(at path.Path, planned *types.String, old types.String, equal bool) {
+		if equal && arg.Set(*planned) && arg.Set(old) && !planned.Equal(old) {
+			*planned = old
+			p.resp.Diagnostics.Append(p.resp.Plan.SetAttribute(ctx, at, old)...)
+		}
+	}
+	m, before := &p.machine, p.before
+	namespace := m.Namespace.ValueString()
+	keep(path.Root("memory"), &m.Memory, before.Memory, sameQuantity(m.Memory.ValueString(), before.Memory.ValueString()))
+	keep(path.Root("reserved_memory"), &m.ReservedMemory, before.ReservedMemory, sameQuantity(m.ReservedMemory.ValueString(), before.ReservedMemory.ValueString()))
+	for i := range m.disks[:min(len(m.disks), len(before.disks))] {
+		d, old := &m.disks[i], before.disks[i]
+		if !d.Name.Equal(old.Name) {
+			continue // Terraform compares by place in the list
+		}
+		keep(diskPath(i, "image"), &d.Image, old.Image, arg.Qualified(d.Image, namespace) == arg.Qualified(old.Image, namespace))
+		keep(diskPath(i, "size"), &d.Size, old.Size, sameQuantity(d.Size.ValueString(), old.Size.ValueString()))
+	}
+	if arg.Known(m.SSHKeys) && arg.Known(before.SSHKeys) && len(m.sshKeys) == len(m.SSHKeys.Elements()) && slices.Equal(m.keyIDs(), before.keyIDs()) {
+		m.SSHKeys = before.SSHKeys
+		p.resp.Diagnostics.Append(p.resp.Plan.SetAttribute(ctx, path.Root("ssh_keys"), before.SSHKeys)...)
+	}
+}
+
 // disks carries what the state knows of each disk over to the disk of the same
 // name in the plan, wherever it is in the list.
 func (p *planning) disks(ctx context.Context) {
 	for i := range p.machine.disks {
 		d := &p.machine.disks[i]
 		planned, old := *d, p.before.disk(*d)
-		d.settle(old, p.machine.Namespace.ValueString())
+		d.Settle(old, p.machine.Namespace.ValueString())
 		if *d != planned {
 			p.resp.Diagnostics.Append(p.resp.Plan.SetAttribute(ctx, path.Root("disk").AtListIndex(i), *d)...)
 		}
@@ -101,7 +135,7 @@ func (p *planning) disks(ctx context.Context) {
 			continue
 		}
 		p.replacement(i, *d, *old)
-		if d.shrinks(*old) && !p.replaced() {
+		if d.Shrinks(*old) && !p.replaced() {
 			p.resp.Diagnostics.AddAttributeError(diskPath(i, "size"), "Volume cannot shrink",
 				fmt.Sprintf("The disk %q has %s, and the configuration asks for %s. A volume can grow but not shrink.\n\n"+
 					"Set the size to at least %s, or give the disk another name to get a new volume; the old one is detached then and stays.",
@@ -111,8 +145,8 @@ func (p *planning) disks(ctx context.Context) {
 }
 
 // replacement plans a new machine where a disk wants what its volume can never be.
-func (p *planning) replacement(i int, d, old disk) {
-	changed := d.replaces(old, p.machine.Namespace.ValueString())
+func (p *planning) replacement(i int, d, old disk.Disk) {
+	changed := d.Replaces(old, p.machine.Namespace.ValueString())
 	if len(changed) == 0 {
 		return
 	}
@@ -145,15 +179,15 @@ func (p *planning) replaced() bool {
 
 func (p *planning) interfaces(ctx context.Context) {
 	for i := range p.machine.interfaces {
-		nic := &p.machine.interfaces[i]
-		planned := *nic
-		var old *networkInterface
+		n := &p.machine.interfaces[i]
+		planned := *n
+		var old *nic.Interface
 		if p.before != nil {
-			old = namedInterface(p.before.interfaces, nic.Name.ValueString())
+			old = nic.Named(p.before.interfaces, n.Name.ValueString())
 		}
-		nic.settle(old)
-		if *nic != planned {
-			p.resp.Diagnostics.Append(p.resp.Plan.SetAttribute(ctx, path.Root("network_interface").AtListIndex(i), *nic)...)
+		n.Settle(old)
+		if *n != planned {
+			p.resp.Diagnostics.Append(p.resp.Plan.SetAttribute(ctx, path.Root("network_interface").AtListIndex(i), *n)...)
 		}
 	}
 }

@@ -12,6 +12,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/cloudinit"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/nic"
 )
 
 // planned runs ModifyPlan, without a cluster, on a plan as the framework hands
@@ -63,12 +67,12 @@ func plannedWith(t *testing.T, plan machine, state *machine, configure func(*mod
 }
 
 // stored is a state as Read leaves it.
-func stored(disks ...disk) *machine {
+func stored(disks ...disk.Disk) *machine {
 	m := basic()
 	m.ID, m.State, m.Message, m.NodeName = text("default/vm"), text(stateReady), types.StringNull(), text("node-1")
 	m.Hostname, m.MachineType = types.StringNull(), text("q35")
 	m.disks = disks
-	m.interfaces[0].Type, m.interfaces[0].MACAddress = text(typeMasquerade), text("52:54:00:00:00:01")
+	m.interfaces[0].Type, m.interfaces[0].MACAddress = text(nic.TypeMasquerade), text("52:54:00:00:00:01")
 	m.interfaces[0].IPAddress, m.interfaces[0].InterfaceName = text("10.0.0.1"), types.StringNull()
 	return &m
 }
@@ -77,8 +81,8 @@ func TestPlanCarriesByName(t *testing.T) {
 	state := stored(volumeDisk("a", "v-a"), volumeDisk("b", "v-b"))
 	plan := basic()
 	plan.CPU = types.Int64Value(2)
-	plan.disks = []disk{imageDisk("new"), imageDisk("b"), imageDisk("a")}
-	plan.interfaces = []networkInterface{nic("new"), nic("nic-1")}
+	plan.disks = []disk.Disk{imageDisk("new"), imageDisk("b"), imageDisk("a")}
+	plan.interfaces = []nic.Interface{card("new"), card("nic-1")}
 	got, resp := planned(t, plan, state)
 	noError(t, resp.Diagnostics)
 	if len(resp.RequiresReplace) > 0 {
@@ -90,7 +94,7 @@ func TestPlanCarriesByName(t *testing.T) {
 		}
 	}
 	if !got.interfaces[0].MACAddress.IsUnknown() || got.interfaces[1].MACAddress.ValueString() != "52:54:00:00:00:01" ||
-		got.interfaces[1].Type.ValueString() != typeMasquerade || !got.interfaces[1].IPAddress.IsUnknown() {
+		got.interfaces[1].Type.ValueString() != nic.TypeMasquerade || !got.interfaces[1].IPAddress.IsUnknown() {
 		t.Errorf("interfaces: %+v", got.interfaces)
 	}
 }
@@ -100,20 +104,20 @@ func TestPlanReplaces(t *testing.T) {
 	changed := imageDisk("b")
 	changed.Image = text("default/debian")
 	plan := basic()
-	plan.disks = []disk{imageDisk("a"), changed}
+	plan.disks = []disk.Disk{imageDisk("a"), changed}
 	_, resp := planned(t, plan, state)
 	if got := resp.RequiresReplace.String(); got != "[disk[1].image]" {
 		t.Errorf("got %s", got)
 	}
 	// At another place in the list Terraform would compare with another disk.
-	plan.disks = []disk{changed, imageDisk("a")}
+	plan.disks = []disk.Disk{changed, imageDisk("a")}
 	_, resp = planned(t, plan, state)
 	if got := resp.RequiresReplace.String(); got != "[disk[0].image,disk]" {
 		t.Errorf("moved: got %s", got)
 	}
 	// A volume that stays must not be found by the new machine.
 	changed.VolumeName = text("v-b")
-	plan.disks = []disk{imageDisk("a"), changed}
+	plan.disks = []disk.Disk{imageDisk("a"), changed}
 	if _, resp = planned(t, plan, state); !resp.Diagnostics.HasError() || resp.Diagnostics[0].Summary() != "Volume would stay in the way" {
 		t.Errorf("got %v", resp.Diagnostics)
 	}
@@ -130,7 +134,7 @@ func TestPlanSizes(t *testing.T) {
 		plan := basic()
 		d := imageDisk("a")
 		d.Size = text(size)
-		plan.disks = []disk{d}
+		plan.disks = []disk.Disk{d}
 		return plan
 	}
 	if _, resp := planned(t, sized("20Gi"), state); resp.Diagnostics.HasError() || len(resp.RequiresReplace) > 0 {
@@ -169,7 +173,7 @@ func TestPlanWithoutEffectIsDropped(t *testing.T) {
 	state := stored(volumeDisk("a", "v-a"))
 	state.Start, state.RunStrategy = types.BoolValue(false), text("Halted")
 	plan := basic()
-	plan.disks = []disk{imageDisk("a")}
+	plan.disks = []disk.Disk{imageDisk("a")}
 	plan.Start = types.BoolValue(false)
 	// As attribute plan modifiers have it.
 	plan.ID, plan.Hostname, plan.MachineType = state.ID, state.Hostname, state.MachineType
@@ -189,9 +193,9 @@ func TestPlanUnknownLists(t *testing.T) {
 	s := vmSchema()
 	plan := basic()
 	noError(t, plan.pack(ctx))
-	plan.Disk = types.ListUnknown(diskBlock().NestedObject.Type())
-	plan.NetworkInterface = types.ListUnknown(networkInterfaceBlock().NestedObject.Type())
-	plan.CloudInit = types.ListUnknown(cloudInitBlock().NestedObject.Type())
+	plan.Disk = types.ListUnknown(disk.Block().NestedObject.Type())
+	plan.NetworkInterface = types.ListUnknown(nic.Block().NestedObject.Type())
+	plan.CloudInit = types.ListUnknown(cloudinit.Block().NestedObject.Type())
 	plan.SSHKeys = types.ListUnknown(types.StringType)
 	plan.Tags = types.MapUnknown(types.StringType)
 	raw := tfsdk.Plan{Schema: s, Raw: tftypes.NewValue(s.Type().TerraformType(ctx), nil)}

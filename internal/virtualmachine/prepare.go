@@ -6,11 +6,10 @@ package virtualmachine
 import (
 	"context"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -18,6 +17,9 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/arg"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/cloudinit"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
 )
 
 const nothingDone = "Nothing was created or changed."
@@ -39,34 +41,37 @@ func (m machine) imageUses(before *machine) []imageUse {
 	namespace := m.Namespace.ValueString()
 	var uses []imageUse
 	for i, d := range m.disks {
-		if !d.usesNewImage(before.disk(d), namespace) {
+		if !d.UsesNewImage(before.disk(d), namespace) {
 			continue
 		}
 		uses = append(uses, imageUse{i, plancheck.Use{
-			Image: qualified(d.Image, namespace), Operation: imagestate.CreateVM, At: diskPath(i, "image"),
-			Size: bytesOf(d.Size.ValueString()), SizeText: d.Size.ValueString(), SizeAt: diskPath(i, "size"),
+			Image: arg.Qualified(d.Image, namespace), Operation: imagestate.CreateVM, At: diskPath(i, "image"),
+			Size: arg.Bytes(d.Size.ValueString()), SizeText: d.Size.ValueString(), SizeAt: diskPath(i, "size"),
 		}})
 	}
 	return uses
 }
 
 // disk is the disk of the same name; nil if there is none, or no machine.
-func (m *machine) disk(d disk) *disk {
+func (m *machine) disk(d disk.Disk) *disk.Disk { return disk.Named(m.known(), d.Name.ValueString()) }
+
+// known are the disks of the machine; none if there is no machine.
+func (m *machine) known() []disk.Disk {
 	if m == nil {
 		return nil
 	}
-	return named(m.disks, d.Name.ValueString())
+	return m.disks
 }
 
 // prepare does all the checks before a first write, and completes the disks with what
 // only the cluster knows. It writes nothing. A nil seed means that the
 // cloud-init data stay as they are.
-func (r *Resource) prepare(ctx context.Context, m machine, before *machine) (machine, *seed, diag.Diagnostics) {
+func (r *Resource) prepare(ctx context.Context, m machine, before *machine) (machine, *cloudinit.Seed, diag.Diagnostics) {
 	images, diags := r.checkImages(ctx, m, before)
 	if diags.HasError() {
 		return m, nil, diags
 	}
-	m.disks = append([]disk(nil), m.disks...) // the plan's own stay as planned
+	m.disks = slices.Clone(m.disks) // the plan's own stay as planned
 	diags.Append(r.completeDisks(ctx, m, before, images)...)
 	diags.Append(r.checkVolumes(ctx, m, before)...)
 	wanted, more := r.prepareSeed(ctx, m, before)
@@ -92,14 +97,14 @@ func (r *Resource) checkImages(ctx context.Context, m machine, before *machine) 
 }
 
 // checkClass: volumes from an image are always of the image's own storage class.
-func checkClass(d disk, image *api.VirtualMachineImage, use imageUse) diag.Diagnostics {
+func checkClass(d disk.Disk, image *api.VirtualMachineImage, use imageUse) diag.Diagnostics {
 	class := image.Status.StorageClassName
 	switch {
 	case class == "":
 		return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(use.At, "Image without a storage class",
 			fmt.Sprintf("The image %q is ready but names no storage class for volumes made from it, so Harvester could not make any. %s\n\n"+
 				"Look at the image in Harvester; re-creating it helps if it is broken.", use.Image, nothingDone))}
-	case set(d.StorageClassName) && d.StorageClassName.ValueString() != class:
+	case arg.Set(d.StorageClassName) && d.StorageClassName.ValueString() != class:
 		return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(diskPath(use.disk, "storage_class_name"), "Storage class does not fit the image",
 			fmt.Sprintf("A volume made from the image %q is of the storage class %q; the configuration asks for %q. %s\n\n"+
 				"Remove storage_class_name here. The storage class of an image is chosen when the image is made.",
@@ -112,7 +117,7 @@ func (r *Resource) completeDisks(ctx context.Context, m machine, before *machine
 	var class string
 	for i := range m.disks {
 		d := &m.disks[i]
-		if !d.needsVolume(before.disk(*d)) {
+		if !d.NeedsVolume(before.disk(*d)) {
 			continue
 		}
 		if images[i] == nil {
@@ -121,7 +126,7 @@ func (r *Resource) completeDisks(ctx context.Context, m machine, before *machine
 				return diags
 			}
 		}
-		d.complete(m.Name.ValueString(), images[i], class)
+		d.Complete(m.Name.ValueString(), images[i], class)
 	}
 	return nil
 }
@@ -174,9 +179,9 @@ func (r *Resource) checkVolumes(ctx context.Context, m machine, before *machine)
 	for i, d := range m.disks {
 		old := before.disk(d)
 		switch {
-		case d.source() == sourceExisting && (old == nil || !old.ExistingVolumeName.Equal(d.ExistingVolumeName)):
+		case d.Attaches(old):
 			diags.Append(r.checkExists(ctx, m, i, d.ExistingVolumeName.ValueString())...)
-		case d.needsVolume(old):
+		case d.NeedsVolume(old):
 			diags.Append(r.checkFree(ctx, m, i)...)
 		}
 	}
@@ -199,7 +204,7 @@ func (r *Resource) checkFree(ctx context.Context, m machine, i int) diag.Diagnos
 	if err != nil {
 		return nil
 	}
-	differs := d.differsFrom(volume, m.Namespace.ValueString())
+	differs := d.DiffersFrom(volume, m.Namespace.ValueString())
 	if differs == "" {
 		return nil
 	}
@@ -207,32 +212,4 @@ func (r *Resource) checkFree(ctx context.Context, m machine, i int) diag.Diagnos
 		fmt.Sprintf("There is a volume %q in the namespace %q already, and it is not what this disk asks for: %s. Harvester would use it as it is. %s\n\n"+
 			"Choose another volume_name or leave it out, delete the volume if its data are not needed, or attach it with existing_volume_name.",
 			volume.Name, volume.Namespace, differs, nothingDone))}
-}
-
-// differsFrom says in words what an existing volume has otherwise than this
-// disk wants; "" if it fits.
-func (d disk) differsFrom(volume *corev1.PersistentVolumeClaim, namespace string) string {
-	template := volumeTemplate{PersistentVolumeClaim: *volume}
-	class := ""
-	if volume.Spec.StorageClassName != nil {
-		class = *volume.Spec.StorageClassName
-	}
-	var differences []string
-	if wanted := qualified(d.Image, namespace); template.image(namespace) != wanted {
-		differences = append(differences, fmt.Sprintf("it was made from %s, not from %s", imageText(template.image(namespace)), imageText(wanted)))
-	}
-	if class != d.StorageClassName.ValueString() {
-		differences = append(differences, fmt.Sprintf("its storage class is %q", class))
-	}
-	if volume.DeletionTimestamp != nil {
-		differences = append(differences, "it is being deleted")
-	}
-	return strings.Join(differences, ", ")
-}
-
-func imageText(id string) string {
-	if id == "" {
-		return "no image"
-	}
-	return fmt.Sprintf("the image %q", id)
 }

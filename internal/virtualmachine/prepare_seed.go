@@ -16,16 +16,17 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/cloudinit"
 )
 
 // prepareSeed resolves the cloud-init data with all that goes into them; nil if
 // nothing about them changes.
-func (r *Resource) prepareSeed(ctx context.Context, m machine, before *machine) (*seed, diag.Diagnostics) {
+func (r *Resource) prepareSeed(ctx context.Context, m machine, before *machine) (*cloudinit.Seed, diag.Diagnostics) {
 	if before != nil && m.seedsLike(*before) {
 		return nil, nil
 	}
-	result := seedOf(m.cloudInit)
-	if result.kind == "" {
+	result := cloudinit.SeedOf(m.cloudInit)
+	if result.Kind == "" {
 		return &result, nil
 	}
 	keys, diags := r.publicKeys(ctx, m)
@@ -33,10 +34,10 @@ func (r *Resource) prepareSeed(ctx context.Context, m machine, before *machine) 
 	if diags.HasError() {
 		return nil, diags
 	}
-	if user := m.sshUser(); result.takesKeys() && (len(keys) > 0 || user != "") && injectable(result.userData) {
-		result.userData = withLogin(result.userData, user, keys)
+	if user := m.sshUser(); result.TakesKeys() && (len(keys) > 0 || user != "") && cloudinit.Injectable(result.UserData) {
+		result.UserData = cloudinit.WithLogin(result.UserData, user, keys)
 	}
-	if result == (seed{kind: result.kind}) {
+	if result == (cloudinit.Seed{Kind: result.Kind}) {
 		diags.Append(emptyCloudInit())
 	}
 	return &result, append(diags, r.checkKeys(ctx, m, result, keys)...)
@@ -70,10 +71,10 @@ func (r *Resource) publicKeys(ctx context.Context, m machine) ([]string, diag.Di
 }
 
 // checkSecrets: a machine whose Secret is missing hangs without a word.
-func (r *Resource) checkSecrets(ctx context.Context, m machine, s seed) diag.Diagnostics {
+func (r *Resource) checkSecrets(ctx context.Context, m machine, s cloudinit.Seed) diag.Diagnostics {
 	var diags diag.Diagnostics
 	for _, use := range []struct{ attribute, name string }{
-		{"user_data_secret_name", s.userDataSecret}, {"network_data_secret_name", s.networkDataSecret},
+		{"user_data_secret_name", s.UserDataSecret}, {"network_data_secret_name", s.NetworkDataSecret},
 	} {
 		if use.name == "" {
 			continue
@@ -89,14 +90,14 @@ func (r *Resource) checkSecrets(ctx context.Context, m machine, s seed) diag.Dia
 }
 
 // checkKeys: keys that do not reach the guest are a surprise at the first login.
-func (r *Resource) checkKeys(ctx context.Context, m machine, s seed, keys []string) diag.Diagnostics {
-	content := s.content()
-	if s.userDataSecret != "" {
-		secret, err := r.secrets.Get(ctx, m.Namespace.ValueString(), s.userDataSecret)
+func (r *Resource) checkKeys(ctx context.Context, m machine, s cloudinit.Seed, keys []string) diag.Diagnostics {
+	content := s.Content()
+	if s.UserDataSecret != "" {
+		secret, err := r.secrets.Get(ctx, m.Namespace.ValueString(), s.UserDataSecret)
 		if err != nil {
 			return nil
 		}
-		content = string(secret.Data[keyUserData])
+		content = string(secret.Data[cloudinit.KeyUserData])
 	}
 	var missing []string
 	for i, key := range keys {

@@ -14,6 +14,10 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/arg"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/cloudinit"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/nic"
 )
 
 func readInto(t *testing.T, m machine, seen sight) machine {
@@ -29,11 +33,11 @@ func readInto(t *testing.T, m machine, seen sight) machine {
 // What was planned and known comes back as it was planned.
 func TestReadRoundTrip(t *testing.T) {
 	m := rich()
-	wanted := seedOf(m.cloudInit)
-	wanted.userData = withLogin(wanted.userData, "ubuntu", []string{"ssh-ed25519 AAAA me"})
+	wanted := cloudinit.SeedOf(m.cloudInit)
+	wanted.UserData = cloudinit.WithLogin(wanted.UserData, "ubuntu", []string{"ssh-ed25519 AAAA me"})
 	vm := built(t, m, &wanted)
 	planned := *m.model
-	disks, interfaces, seeds := append([]disk{}, m.disks...), append([]networkInterface{}, m.interfaces...), *m.cloudInit
+	disks, interfaces, seeds := append([]disk.Disk{}, m.disks...), append([]nic.Interface{}, m.interfaces...), *m.cloudInit
 
 	back := readInto(t, m, sight{vm: vm})
 	for name, pair := range map[string][2]interface{ String() string }{
@@ -74,7 +78,7 @@ func imported() machine {
 	return machine{model: &model{
 		ID: text("default/vm"), Name: text("vm"), Namespace: text("default"),
 		Tags: types.MapNull(types.StringType), Labels: types.MapNull(types.StringType), NodeSelector: types.MapNull(types.StringType),
-		SSHKeys: types.ListNull(types.StringType),
+		SSHKeys: types.ListNull(types.StringType), Requests: types.ListNull(requestsType),
 	}}
 }
 
@@ -97,18 +101,18 @@ func TestReadOddMachines(t *testing.T) {
 		}), func(m machine) bool { return m.EFI.ValueBool() && m.SecureBoot.ValueBool() }},
 		"lists that are none": {func() kubevirtv1.VirtualMachine {
 			vm := withDomain(kubevirtv1.DomainSpec{})
-			vm.Spec.Template.ObjectMeta.Annotations = map[string]string{annotationSSHNames: "", annotationLeases: "{", "x": "y"}
+			vm.Spec.Template.ObjectMeta.Annotations = map[string]string{annotationSSHNames: "", nic.AnnotationLeases: "{", "x": "y"}
 			vm.Annotations = map[string]string{api.AnnotationVolumeClaimTemplates: "nonsense"}
 			return vm
 		}(), func(m machine) bool { return m.SSHKeys.IsNull() }},
 		"interfaces of other kinds": {withDomain(kubevirtv1.DomainSpec{Devices: kubevirtv1.Devices{Interfaces: []kubevirtv1.Interface{
 			{Name: "a", InterfaceBindingMethod: kubevirtv1.InterfaceBindingMethod{SRIOV: &kubevirtv1.InterfaceSRIOV{}}},
 			{Name: "b", Binding: &kubevirtv1.PluginBinding{Name: "passt"}},
-			{Name: "c", Binding: &kubevirtv1.PluginBinding{Name: bindingManagedTap}},
+			{Name: "c", Binding: &kubevirtv1.PluginBinding{Name: nic.BindingManagedTap}},
 			{Name: "d"},
 		}}}), func(m machine) bool {
 			return m.interfaces[0].Type.ValueString() == "sriov" && m.interfaces[1].Type.ValueString() == "passt" &&
-				m.interfaces[2].Type.ValueString() == typeBridge && m.interfaces[3].Type.IsNull()
+				m.interfaces[2].Type.ValueString() == nic.TypeBridge && m.interfaces[3].Type.IsNull()
 		}},
 		"volumes of other kinds": {func() kubevirtv1.VirtualMachine {
 			vm := withDomain(kubevirtv1.DomainSpec{Devices: kubevirtv1.Devices{Disks: []kubevirtv1.Disk{
@@ -122,13 +126,13 @@ func TestReadOddMachines(t *testing.T) {
 			vm.Spec.Template.Spec.Volumes = []kubevirtv1.Volume{
 				{Name: "secret", VolumeSource: kubevirtv1.VolumeSource{Secret: &kubevirtv1.SecretVolumeSource{}}},
 				*mountedAt("lun", "x"),
-				{Name: "seed", VolumeSource: kubevirtv1.VolumeSource{CloudInitConfigDrive: &kubevirtv1.CloudInitConfigDriveSource{UserDataSecretRef: secretReference("theirs")}}},
+				{Name: "seed", VolumeSource: kubevirtv1.VolumeSource{CloudInitConfigDrive: &kubevirtv1.CloudInitConfigDriveSource{UserDataSecretRef: &corev1.LocalObjectReference{Name: "theirs"}}}},
 				{Name: "dv", VolumeSource: kubevirtv1.VolumeSource{DataVolume: &kubevirtv1.DataVolumeSource{Name: "data"}}},
 			}
 			return vm
 		}(), func(m machine) bool {
-			return len(m.disks) == 2 && m.disks[0].ExistingVolumeName.ValueString() == "data" && m.disks[1].Type.ValueString() == typeCDROM &&
-				m.cloudInit.Type.ValueString() == typeConfigDrive && m.cloudInit.UserDataSecretName.ValueString() == "theirs" && m.cloudInit.UserData.IsNull()
+			return len(m.disks) == 2 && m.disks[0].ExistingVolumeName.ValueString() == "data" && m.disks[1].Type.ValueString() == disk.TypeCDROM &&
+				m.cloudInit.Type.ValueString() == cloudinit.TypeConfigDrive && m.cloudInit.UserDataSecretName.ValueString() == "theirs" && m.cloudInit.UserData.IsNull()
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -170,10 +174,10 @@ func TestReadKeepsSpelling(t *testing.T) {
 	m.Memory = text("1024Mi")
 	d := volumeDisk("rootdisk", "volume-1")
 	d.Image, d.Size, d.BootOrder, d.CacheMode, d.Bus = text("ubuntu"), text("10240Mi"), types.Int64Value(0), text(""), text("")
-	m.disks = []disk{d}
+	m.disks = []disk.Disk{d}
 	m.interfaces[0].Type, m.interfaces[0].NetworkName = text(""), text("")
 	m.SSHKeys, _ = types.ListValueFrom(context.Background(), types.StringType, []string{})
-	back := readInto(t, m, sight{vm: built(t, m, &seed{})})
+	back := readInto(t, m, sight{vm: built(t, m, &cloudinit.Seed{})})
 	if got := back.disks[0]; got != d {
 		t.Errorf("disk:\ngot  %+v\nwant %+v", got, d)
 	}
@@ -187,10 +191,10 @@ func TestReadKeepsSpelling(t *testing.T) {
 
 func TestReadDrift(t *testing.T) {
 	m := basic()
-	m.disks = []disk{volumeDisk("rootdisk", "volume-1")}
-	vm := built(t, m, &seed{})
+	m.disks = []disk.Disk{volumeDisk("rootdisk", "volume-1")}
+	vm := built(t, m, &cloudinit.Seed{})
 	template := func(text string) { vm.Annotations[api.AnnotationVolumeClaimTemplates] = text }
-	read := func() disk {
+	read := func() disk.Disk {
 		copied := m
 		model := *m.model
 		copied.model = &model
@@ -205,79 +209,16 @@ func TestReadDrift(t *testing.T) {
 		t.Errorf("a template without an image proves nothing: %+v", d)
 	}
 	template("[]")
-	if d := read(); d.Image.ValueString() != "default/ubuntu" || set(d.ExistingVolumeName) {
+	if d := read(); d.Image.ValueString() != "default/ubuntu" || arg.Set(d.ExistingVolumeName) {
 		t.Errorf("a lost template proves nothing: %+v", d)
 	}
 	vm.Spec.Template.Spec.Volumes = []kubevirtv1.Volume{*mountedAt("rootdisk", "someone-elses")}
-	if d := read(); d.ExistingVolumeName.ValueString() != "someone-elses" || set(d.Image) || d.AutoDelete.ValueBool() || d.owns() {
+	if d := read(); d.ExistingVolumeName.ValueString() != "someone-elses" || arg.Set(d.Image) || d.AutoDelete.ValueBool() || d.Owns() {
 		t.Errorf("another volume: %+v", d)
 	}
 	vm.Spec.Template.Spec.Volumes = []kubevirtv1.Volume{{Name: "rootdisk", VolumeSource: kubevirtv1.VolumeSource{ContainerDisk: &kubevirtv1.ContainerDiskSource{Image: "c"}}}}
-	if d := read(); d.ContainerImageName.ValueString() != "c" || set(d.Image) || set(d.VolumeName) {
+	if d := read(); d.ContainerImageName.ValueString() != "c" || arg.Set(d.Image) || arg.Set(d.VolumeName) {
 		t.Errorf("a container: %+v", d)
-	}
-}
-
-func TestReadAddresses(t *testing.T) {
-	vmi := func(ips ...string) *kubevirtv1.VirtualMachineInstance {
-		return &kubevirtv1.VirtualMachineInstance{Status: kubevirtv1.VirtualMachineInstanceStatus{Interfaces: []kubevirtv1.VirtualMachineInstanceNetworkInterface{
-			{Name: "other", IP: "10.0.0.9"}, {Name: "nic-1", IPs: ips, InterfaceName: "eth0"},
-		}}}
-	}
-	for want, instance := range map[string]*kubevirtv1.VirtualMachineInstance{
-		"":            nil,
-		"10.0.0.2":    vmi("2001:db8::1", "10.0.0.2", "169.254.1.1"),
-		"9.1.1.1":     vmi("10.0.0.2", "9.1.1.1"),
-		"2001:db8::1": vmi("fe80::1", "2001:db8::1"),
-	} {
-		if got, _ := addressOf(instance, "nic-1"); got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-	}
-	if got, name := addressOf(vmi("fe80::1", "nonsense"), "nic-1"); got != "" || name != "" {
-		t.Errorf("link-local: %q %q", got, name)
-	}
-}
-
-func TestReadCloudInit(t *testing.T) {
-	with := func(s seed) *kubevirtv1.VirtualMachine {
-		vm := blank("default", "vm")
-		s.onto(&vm.Spec.Template.Spec)
-		return vm
-	}
-	const long = "#cloud-config\n# long"
-	secret := &corev1.Secret{Data: map[string][]byte{keyUserData: []byte(long)}}
-	own := seed{kind: typeNoCloud, userDataSecret: ownSecretPrefix("vm") + "abcde"}
-	encoded := userData("")
-	encoded.UserData, encoded.UserDataBase64 = types.StringNull(), text("I2Nsb3VkLWNvbmZpZwojIGxvbmc=")
-	for name, test := range map[string]struct {
-		prior  *cloudInit
-		vm     *kubevirtv1.VirtualMachine
-		secret *corev1.Secret
-		want   *cloudInit
-	}{
-		"none":                  {userData("x"), blank("default", "vm"), nil, nil},
-		"as configured":         {userData("a: b"), with(seed{kind: typeNoCloud, userData: "a: b"}), nil, userData("a: b")},
-		"with keys":             {userData("a: b"), with(seed{kind: typeNoCloud, userData: withLogin("a: b", "me", []string{"k1", "k2"})}), nil, userData("a: b")},
-		"changed":               {userData("a: b"), with(seed{kind: typeNoCloud, userData: "a: c"}), nil, userData("a: c")},
-		"added by others":       {userData("a: b"), with(seed{kind: typeNoCloud, userData: "a: b\nruncmd: [evil]"}), nil, userData("a: b\nruncmd: [evil]")},
-		"long":                  {userData(long), with(own), secret, userData(long)},
-		"long, unreadable":      {userData(long), with(own), nil, userData(long)},
-		"long, changed":         {userData("short"), with(own), secret, userData(long)},
-		"long, base64":          {encoded, with(own), secret, encoded},
-		"long, after an import": {nil, with(own), secret, userData(long)},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got := readCloudInit(test.prior, test.vm, test.secret)
-			switch {
-			case got == nil || test.want == nil:
-				if got != test.want {
-					t.Errorf("got %+v", got)
-				}
-			case *got != *test.want:
-				t.Errorf("got  %+v\nwant %+v", *got, *test.want)
-			}
-		})
 	}
 }
 

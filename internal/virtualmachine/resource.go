@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -55,9 +56,13 @@ func (r *Resource) Schema(_ context.Context, _ resource.SchemaRequest, resp *res
 // Configure takes the session.
 func (r *Resource) Configure(ctx context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
 	r.Base.Configure(ctx, req, resp)
-	if r.Session == nil {
-		return
+	if r.Session != nil {
+		r.connect(r.Session)
 	}
+}
+
+func (r *Resource) connect(session *tfbase.Session) {
+	r.Session = session
 	r.machines = kube.For[kubevirtv1.VirtualMachine](r.Session.Client, api.VirtualMachines, "VirtualMachine")
 	r.instances = kube.For[kubevirtv1.VirtualMachineInstance](r.Session.Client, api.VirtualMachineInstances, "VirtualMachineInstance")
 	r.volumes = kube.For[corev1.PersistentVolumeClaim](r.Session.Client, api.PersistentVolumeClaims, "PersistentVolumeClaim")
@@ -84,6 +89,7 @@ func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp 
 
 	vm, diags := r.create(ctx, &plan)
 	if vm != nil {
+		defer r.finish(ctx, vm.object)
 		diags.Append(save(ctx, &plan, sight{vm: vm.object, secret: vm.secret}, &resp.State)...)
 	}
 	resp.Diagnostics.Append(diags...)
@@ -91,7 +97,11 @@ func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp 
 		return
 	}
 	resp.Diagnostics.Append(r.await(ctx, &plan, goalOf(&plan, ""), "It exists and is marked for replacement: "+
-		"the next apply deletes it and starts over. Volumes without auto_delete stay.")...)
+		"the next apply deletes it and starts over, and volumes without auto_delete stay. If it only needs longer, run terraform untaint on it to keep it.")...)
+	if plan.CreateInitialSnapshot.ValueBool() && !resp.Diagnostics.HasError() {
+		// As an error it would mark the machine for replacement.
+		resp.Diagnostics.Append(warnings(r.snapshot(ctx, &plan, resp.Private))...)
+	}
 	resp.Diagnostics.Append(r.refresh(ctx, &plan, &resp.State)...)
 }
 
@@ -106,6 +116,7 @@ func (r *Resource) Read(ctx context.Context, req resource.ReadRequest, resp *res
 	ctx, cancel := state.Timeouts.Reading(ctx, limits)
 	defer cancel()
 
+	state.CreateInitialSnapshot = types.BoolValue(state.CreateInitialSnapshot.ValueBool() && !owesSnapshot(ctx, req.Private))
 	seen, err := r.glance(ctx, state.Namespace.ValueString(), state.Name.ValueString())
 	switch {
 	case apierrors.IsNotFound(err):
@@ -138,7 +149,19 @@ func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp 
 	if effect.settle {
 		resp.Diagnostics.Append(r.await(ctx, &plan, goalOf(&plan, effect.restarted), "The change itself was accepted.")...)
 	}
+	if plan.CreateInitialSnapshot.ValueBool() && owesSnapshot(ctx, req.Private) && !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(r.snapshot(ctx, &plan, resp.Private)...)
+	}
 	resp.Diagnostics.Append(r.refresh(ctx, &plan, &resp.State)...)
+}
+
+// warnings are the same findings, as warnings.
+func warnings(diags diag.Diagnostics) diag.Diagnostics {
+	var result diag.Diagnostics
+	for _, d := range diags {
+		result.AddWarning(d.Summary(), d.Detail())
+	}
+	return result
 }
 
 // Delete removes the machine, and of its volumes those it owns and that are

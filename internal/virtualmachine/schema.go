@@ -21,6 +21,11 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/arg"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/cloudinit"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/device"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/nic"
 )
 
 // limits are generous: cloning a big image onto slow disks, or a first boot that
@@ -35,11 +40,12 @@ func vmSchema() schema.Schema {
 			"Import with `namespace/name`.",
 		Attributes: attributes(),
 		Blocks: map[string]schema.Block{
-			"disk":              diskBlock(),
-			"network_interface": networkInterfaceBlock(),
-			"cloudinit":         cloudInitBlock(),
-			"input":             inputBlock(),
-			"tpm":               tpmBlock(),
+			"disk":              disk.Block(),
+			"network_interface": nic.Block(),
+			"cloudinit":         cloudinit.Block(),
+			"input":             device.InputBlock(),
+			"tpm":               device.TPMBlock(),
+			"host_device":       device.HostBlock(),
 			"timeouts":          tfbase.TimeoutsBlock(limits),
 		},
 	}
@@ -81,20 +87,21 @@ func metadataAttributes(shared map[string]schema.Attribute) map[string]schema.At
 func computeAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"cpu": schema.Int64Attribute{
-			Optional: true, Computed: true, Default: int64default.StaticInt64(1),
+			Optional: true, Computed: true, Default: int64default.StaticInt64(defaultCPU),
 			MarkdownDescription: "Number of virtual CPUs. Default: `1`. A machine made elsewhere keeps its topology (sockets, cores, threads) as long as the number stays.",
 			Validators:          []validator.Int64{int64validator.AtLeast(1)},
 		},
 		"memory": schema.StringAttribute{
-			Optional: true, Computed: true, Default: stringdefault.StaticString("1Gi"),
+			Optional: true, Computed: true, Default: stringdefault.StaticString(defaultMemory),
 			MarkdownDescription: "Memory, as in `512Mi` or `4Gi`. Default: `1Gi`.",
 			Validators:          []validator.String{tfbase.Quantity()},
 		},
 		"reserved_memory": schema.StringAttribute{
 			Optional:            true,
 			MarkdownDescription: "Part of the memory that is kept from the guest for the emulator. The cluster decides if unset.",
-			Validators:          []validator.String{emptyOr(tfbase.Quantity())},
+			Validators:          []validator.String{arg.EmptyOr(tfbase.Quantity())},
 		},
+		"requests": requestsAttribute(),
 		"cpu_model": schema.StringAttribute{
 			Optional:            true,
 			MarkdownDescription: "CPU model the guest sees, for example `host-passthrough`. The cluster's default if unset.",
@@ -133,7 +140,7 @@ func firmwareAttributes() map[string]schema.Attribute {
 			Optional: true, Computed: true,
 			MarkdownDescription: "Host name of the guest. If unset, the guest gets the machine's name, and a host name set elsewhere stays.",
 			PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
-			Validators:          []validator.String{emptyOr(hostname())},
+			Validators:          []validator.String{arg.EmptyOr(hostname())},
 		},
 	}
 }
@@ -151,6 +158,11 @@ func operationAttributes() map[string]schema.Attribute {
 			MarkdownDescription: "Use `run_strategy` instead: `true` means `RerunOnFailure`, `false` means `Halted`.",
 			DeprecationMessage:  "Use run_strategy instead: start = true is run_strategy = \"RerunOnFailure\", start = false is run_strategy = \"Halted\".",
 		},
+		"create_initial_snapshot": schema.BoolAttribute{
+			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
+			MarkdownDescription: "Take a snapshot of the new machine once it is ready, named `<name>-initial`, and wait until it is usable. If that fails, the machine is kept " +
+				"and the next apply tries again. On a machine that exists already, a change has no effect. Harvester deletes the snapshot together with the machine. Default: `false`.",
+		},
 		"restart_after_update": schema.BoolAttribute{
 			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
 			MarkdownDescription: "Restart a running machine after a change that only a restart brings into effect. Default: `false`: such a change waits for the next restart.",
@@ -159,8 +171,9 @@ func operationAttributes() map[string]schema.Attribute {
 			Optional: true, ElementType: types.StringType,
 			MarkdownDescription: "SSH keys in Harvester, as `namespace/name`, or `name` for one in the machine's namespace. They are added to `cloudinit.user_data` if " +
 				"neither `user_data_base64` nor `user_data_secret_name` is set and `user_data` has no `ssh_authorized_keys`; otherwise the user data must hold " +
-				"them already. Needs a `cloudinit` block.",
-			Validators: []validator.List{listvalidator.ValueStringsAre(reference())},
+				"them already. Their contents are read when the machine is made and whenever its keys or cloud-init data change; a key that changes later is not noticed: " +
+				"a guest takes over keys at its first boot only. Needs a `cloudinit` block.",
+			Validators: []validator.List{listvalidator.ValueStringsAre(arg.Reference())},
 		},
 	}
 }

@@ -11,6 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubevirtv1 "kubevirt.io/api/core/v1"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/nic"
 )
 
 // States of a machine, as the official provider names them.
@@ -72,8 +74,8 @@ func stateWithoutInstance(vm *kubevirtv1.VirtualMachine) string {
 // awaited lists the interfaces that are to get an address and have none.
 func awaited(vm *kubevirtv1.VirtualMachine, vmi *kubevirtv1.VirtualMachineInstance) []string {
 	var missing []string
-	for _, name := range leasesOf(withTemplate(vm)) {
-		if address, _ := addressOf(vmi, name); address == "" {
+	for _, name := range nic.Leases(withTemplate(vm)) {
+		if address, _ := nic.Address(vmi, name); address == "" {
 			missing = append(missing, name)
 		}
 	}

@@ -13,13 +13,15 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/nic"
 )
 
 func machineIn(strategy kubevirtv1.VirtualMachineRunStrategy, status kubevirtv1.VirtualMachinePrintableStatus, leases ...string) *kubevirtv1.VirtualMachine {
 	vm := blank("default", "vm")
 	vm.UID = "vm-uid"
 	vm.Spec.RunStrategy, vm.Status.PrintableStatus = &strategy, status
-	vm.Spec.Template.ObjectMeta.Annotations = map[string]string{annotationLeases: names(leases)}
+	vm.Spec.Template.ObjectMeta.Annotations = map[string]string{nic.AnnotationLeases: names(leases)}
 	return vm
 }
 
@@ -172,31 +174,31 @@ func TestGoalOf(t *testing.T) {
 func TestDoomed(t *testing.T) {
 	m := rich()
 	vm := live(t, m)
-	if got := doomed(m.disks, vm); len(got) != 1 || got[0] != "vm-rootdisk-abcde" {
+	if got := disk.Doomed(m.disks, vm); len(got) != 1 || got[0] != "vm-rootdisk-abcde" {
 		t.Errorf("got %q", got)
 	}
 	// The disk has another volume now, and the templates know it not as ours.
 	swapped := vm.DeepCopy()
-	volumeNamed(swapped.Spec.Template.Spec.Volumes, "rootdisk").PersistentVolumeClaim.ClaimName = "someone-elses"
-	if got := doomed(m.disks, swapped); len(got) != 0 {
+	disk.VolumeNamed(swapped.Spec.Template.Spec.Volumes, "rootdisk").PersistentVolumeClaim.ClaimName = "someone-elses"
+	if got := disk.Doomed(m.disks, swapped); len(got) != 0 {
 		t.Errorf("another volume: %q", got)
 	}
 	// Even with a template it is not the volume the state said would go.
 	swapped.Annotations[api.AnnotationVolumeClaimTemplates] = `[{"metadata":{"name":"someone-elses"}}]`
-	if got := doomed(m.disks, swapped); len(got) != 0 {
+	if got := disk.Doomed(m.disks, swapped); len(got) != 0 {
 		t.Errorf("another volume with a template: %q", got)
 	}
 	detached := vm.DeepCopy()
 	detached.Spec.Template.Spec.Volumes = nil
-	if got := doomed(m.disks, detached); len(got) != 0 {
+	if got := disk.Doomed(m.disks, detached); len(got) != 0 {
 		t.Errorf("detached: %q", got)
 	}
 	untold := vm.DeepCopy()
 	untold.Annotations = nil
-	if got := doomed(m.disks, untold); len(got) != 0 {
+	if got := disk.Doomed(m.disks, untold); len(got) != 0 {
 		t.Errorf("without templates: %q", got)
 	}
-	if got := doomed(nil, vm); len(got) != 0 {
+	if got := disk.Doomed(nil, vm); len(got) != 0 {
 		t.Errorf("attached since the last look: %q", got)
 	}
 }

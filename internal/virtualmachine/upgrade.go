@@ -6,6 +6,9 @@ package virtualmachine
 import (
 	"encoding/json"
 	"slices"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/cloudinit"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
 )
 
 // cleanOfficial prepares a state written by the official provider: it lists the
@@ -20,8 +23,8 @@ func cleanOfficial(state []byte) ([]byte, error) {
 	seeds, _ := object["cloudinit"].([]any)
 	if disks != nil {
 		object["disk"] = slices.DeleteFunc(disks, func(item any) bool {
-			disk, _ := item.(map[string]any)
-			return isSeedDisk(disk, len(seeds) > 0)
+			inner, _ := item.(map[string]any)
+			return isSeedDisk(inner, len(seeds) > 0)
 		})
 	}
 	open := []string{"hostname", "machine_type", "bus", "size", "storage_class_name", "volume_mode", "access_mode", "volume_name", "mac_address", "type"}
@@ -34,24 +37,30 @@ func cleanOfficial(state []byte) ([]byte, error) {
 			}
 		}
 	}
+	asked, _ := object["requests"].([]any)
+	for _, item := range asked {
+		if inner, ok := item.(map[string]any); ok {
+			clearOpen(inner, []string{"cpu", "memory"})
+		}
+	}
 	return json.Marshal(object)
 }
 
 // isSeedDisk recognizes a disk with cloud-init data: by its usual name, or by having
 // nothing that a disk could come from.
-func isSeedDisk(disk map[string]any, seeded bool) bool {
+func isSeedDisk(item map[string]any, seeded bool) bool {
 	if !seeded {
 		return false
 	}
-	if disk["name"] == cloudInitDisk {
+	if item["name"] == cloudinit.DiskName {
 		return true
 	}
 	for _, source := range []string{"size", "image", "existing_volume_name", "container_image_name", "volume_name"} {
-		if text, _ := disk[source].(string); text != "" {
+		if text, _ := item[source].(string); text != "" {
 			return false
 		}
 	}
-	return disk["type"] == typeDisk
+	return item["type"] == disk.TypeDisk
 }
 
 func clearOpen(object map[string]any, keys []string) {

@@ -6,11 +6,16 @@ package virtualmachine
 import (
 	"context"
 	"os"
+	"strings"
 	"testing"
 
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
 )
 
 // A state as the official provider 1.8 writes it, with the cloud-init disk among
@@ -53,6 +58,44 @@ func TestUpgradeOfficialState(t *testing.T) {
 	}
 	if !m.cloudInit.UserDataBase64.IsNull() || m.cloudInit.UserData.ValueString() == "" {
 		t.Errorf("cloudinit: %+v", m.cloudInit)
+	}
+}
+
+// The official provider's state always holds what the machine asks of a node, whether the
+// configuration says so or not. Either way nothing is to do.
+func TestRequestsOfOfficialState(t *testing.T) {
+	t.Parallel()
+	list := func(cpu, memory types.String) types.List {
+		object := types.ObjectValueMust(requestsType.AttrTypes, map[string]attr.Value{"cpu": cpu, "memory": memory})
+		return types.ListValueMust(requestsType, []attr.Value{object})
+	}
+	state := stored(volumeDisk("a", "v-a"))
+	state.Requests = list(text("125m"), text("1365Mi"))
+	for name, test := range map[string]struct {
+		requests types.List
+		empty    bool
+	}{
+		"absent":       {types.ListUnknown(requestsType), true},
+		"the same":     {list(text("125m"), text("1365Mi")), true},
+		"in part":      {list(text("0.125"), types.StringNull()), true},
+		"an empty one": {list(types.StringNull(), text("")), true},
+		"another":      {list(text("250m"), types.StringNull()), false},
+	} {
+		plan := basic()
+		plan.disks = []disk.Disk{imageDisk("a")}
+		plan.ID, plan.Hostname, plan.MachineType, plan.Requests = state.ID, state.Hostname, state.MachineType, test.requests
+		got, resp := planned(t, plan, state)
+		noError(t, resp.Diagnostics)
+		if empty := !got.NodeName.IsUnknown() && got.Requests.Equal(state.Requests); empty != test.empty {
+			t.Errorf("%s: planned %s", name, got.Requests)
+		}
+	}
+	for text, want := range map[string]string{
+		`{"requests":[{"cpu":"","memory":""}]}`: `{"requests":[{"cpu":null,"memory":null}]}`, `{"requests":null}`: `{"requests":null}`,
+	} {
+		if got, err := cleanOfficial([]byte(text)); err != nil || string(got) != want && !strings.Contains(string(got), want[1:len(want)-1]) {
+			t.Errorf("%s becomes %s (%v)", text, got, err)
+		}
 	}
 }
 

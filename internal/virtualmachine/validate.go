@@ -5,13 +5,15 @@ package virtualmachine
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
-	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/arg"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/cloudinit"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/device"
 )
 
 // ValidateConfig finds contradictions that need no cluster. Unknown values may
@@ -28,6 +30,8 @@ func (r *Resource) ValidateConfig(ctx context.Context, req resource.ValidateConf
 	resp.Diagnostics.Append(m.validateDisks()...)
 	resp.Diagnostics.Append(m.validateInterfaces()...)
 	resp.Diagnostics.Append(m.validateCloudInit()...)
+	resp.Diagnostics.Append(device.ValidateHosts(m.hosts, path.Root("host_device"))...)
+	resp.Diagnostics.Append(m.validateRequests()...)
 }
 
 func (m machine) validateOperation() diag.Diagnostics {
@@ -39,7 +43,7 @@ func (m machine) validateOperation() diag.Diagnostics {
 		diags.AddAttributeError(path.Root("isolate_emulator_thread"), "Isolation needs CPU pinning",
 			"The emulator can have a CPU for itself only if the machine has. Set cpu_pinning = true too.")
 	}
-	if known(m.Start) && known(m.RunStrategy) && m.Start.ValueBool() != m.runs() {
+	if arg.Known(m.Start) && arg.Known(m.RunStrategy) && m.Start.ValueBool() != m.runs() {
 		diags.AddAttributeError(path.Root("start"), "Contradicting arguments",
 			fmt.Sprintf("start = %t contradicts run_strategy = %q. Remove start, which is deprecated.", m.Start.ValueBool(), m.RunStrategy.ValueString()))
 	}
@@ -55,39 +59,12 @@ func (m machine) validateDisks() diag.Diagnostics {
 		case name == "":
 		case seen[name]:
 			diags.AddAttributeError(diskPath(i, "name"), "Name used twice", fmt.Sprintf("There are two disks %q. Disks are told apart by name.", name))
-		case name == cloudInitDisk && m.cloudInit != nil:
+		case name == cloudinit.DiskName && m.cloudInit != nil:
 			diags.AddAttributeError(diskPath(i, "name"), "Name reserved",
 				fmt.Sprintf("The disk %q carries the cloud-init data and is made from the cloudinit block. Remove this disk block.", name))
 		}
 		seen[name] = true
-		diags.Append(d.validateSource(i)...)
-	}
-	return diags
-}
-
-func (d disk) validateSource(i int) diag.Diagnostics {
-	var diags diag.Diagnostics
-	first := ""
-	for _, source := range []struct {
-		attribute string
-		value     types.String
-	}{{"image", d.Image}, {"existing_volume_name", d.ExistingVolumeName}, {"container_image_name", d.ContainerImageName}} {
-		switch {
-		case !set(source.value):
-		case first != "":
-			diags.AddAttributeError(diskPath(i, source.attribute), "Contradicting arguments",
-				fmt.Sprintf("A disk has its contents from one place, but both %s and %s are set. Remove one of them.", first, source.attribute))
-		default:
-			first = source.attribute
-		}
-	}
-	if d.AutoDelete.ValueBool() && set(d.ExistingVolumeName) {
-		diags.AddAttributeError(diskPath(i, "auto_delete"), "Volume of others",
-			"A volume attached by existing_volume_name is not this machine's own and is never deleted with it. Remove auto_delete.")
-	}
-	if set(d.VolumeName) && set(d.ExistingVolumeName) && !d.VolumeName.Equal(d.ExistingVolumeName) {
-		diags.AddAttributeError(diskPath(i, "volume_name"), "Contradicting arguments",
-			"volume_name names a volume to be made, existing_volume_name one to be attached. Remove one of them.")
+		diags.Append(d.Validate(path.Root("disk").AtListIndex(i))...)
 	}
 	return diags
 }
@@ -115,19 +92,9 @@ func (m machine) validateCloudInit() diag.Diagnostics {
 		}
 		return nil
 	}
-	c := m.cloudInit
-	at := block.AtListIndex(0)
-	diags := oneOf(at, "user data", []choice{{"user_data", c.UserData}, {"user_data_base64", c.UserDataBase64}, {"user_data_secret_name", c.UserDataSecretName}})
-	diags.Append(oneOf(at, "network data", []choice{
-		{"network_data", c.NetworkData}, {"network_data_base64", c.NetworkDataBase64}, {"network_data_secret_name", c.NetworkDataSecretName},
-	})...)
-	for _, encoded := range []choice{{"user_data_base64", c.UserDataBase64}, {"network_data_base64", c.NetworkDataBase64}} {
-		if _, err := base64.StdEncoding.DecodeString(encoded.value.ValueString()); err != nil {
-			diags.AddAttributeError(at.AtName(encoded.attribute), "Invalid base64", "The value is not valid base64. Use Terraform's base64encode(), or give the text as it is.")
-		}
-	}
+	diags := m.cloudInit.Validate(block.AtListIndex(0))
 	noLogin := !m.SSHKeys.IsUnknown() && len(m.SSHKeys.Elements()) == 0 && !m.Tags.IsUnknown() && m.Tags.Elements()[tagSSHUser] == nil
-	if c.empty() && noLogin {
+	if m.cloudInit.Empty() && noLogin {
 		diags.Append(emptyCloudInit())
 	}
 	return diags
@@ -136,38 +103,4 @@ func (m machine) validateCloudInit() diag.Diagnostics {
 func emptyCloudInit() diag.Diagnostic {
 	return diag.NewAttributeErrorDiagnostic(path.Root("cloudinit"), "Empty cloud-init",
 		"The cloudinit block holds neither user data nor network data, and there are no ssh_keys to add. Add data or remove the block.")
-}
-
-// empty says that the block holds nothing, and will not.
-func (c cloudInit) empty() bool {
-	for _, value := range []types.String{
-		c.UserData, c.UserDataBase64, c.UserDataSecretName, c.NetworkData, c.NetworkDataBase64, c.NetworkDataSecretName,
-	} {
-		if value.IsUnknown() || set(value) {
-			return false
-		}
-	}
-	return true
-}
-
-type choice struct {
-	attribute string
-	value     types.String
-}
-
-// oneOf refuses the second of several ways to say the same.
-func oneOf(at path.Path, what string, choices []choice) diag.Diagnostics {
-	var diags diag.Diagnostics
-	first := ""
-	for _, c := range choices {
-		switch {
-		case !set(c.value):
-		case first != "":
-			diags.AddAttributeError(at.AtName(c.attribute), "Contradicting arguments",
-				fmt.Sprintf("Both %s and %s give %s. Remove one of them.", first, c.attribute, what))
-		default:
-			first = c.attribute
-		}
-	}
-	return diags
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/cloudinit"
 )
 
 func TestValidateConfig(t *testing.T) {
@@ -35,7 +37,7 @@ func TestValidateConfig(t *testing.T) {
 		"interface twice":        {func(m *machine) { m.interfaces = append(m.interfaces, m.interfaces[0]) }, "network_interface[1].name: Name used twice"},
 		"cloud-init as disk": {func(m *machine) {
 			m.cloudInit = userData("a: b")
-			m.disks = append(m.disks, blankDisk(cloudInitDisk))
+			m.disks = append(m.disks, blankDisk(cloudinit.DiskName))
 		}, "disk[1].name: Name reserved"},
 		"two sources": {func(m *machine) { m.disks[0].ContainerImageName = text("c") }, "disk[0].container_image_name: Contradicting arguments"},
 		"deletes a volume of others": {func(m *machine) {

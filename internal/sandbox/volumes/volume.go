@@ -39,6 +39,9 @@ func (v *Volumes) record(ctx context.Context, claim *corev1.PersistentVolumeClai
 	if err := v.api.Create(ctx, record); err != nil {
 		return nil, err
 	}
+	if err := v.engine(ctx, record); err != nil {
+		return nil, err
+	}
 	record.Status = lhv1beta2.VolumeStatus{State: lhv1beta2.VolumeStateCreating, Robustness: lhv1beta2.VolumeRobustnessUnknown}
 	return record, v.api.Status().Update(ctx, record)
 }

@@ -87,6 +87,12 @@ func (v *Volumes) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("controller of volumes: %w", err)
 	}
+	err = builder.ControllerManagedBy(run).Named("snapshots").
+		For(newSnapshot()).
+		Complete(manager.Reconciler(v.reconcileSnapshot))
+	if err != nil {
+		return fmt.Errorf("controller of snapshots: %w", err)
+	}
 	return run.Start(ctx)
 }
 

@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
 	kubevirtv1 "kubevirt.io/api/core/v1"
@@ -47,7 +48,7 @@ func newRig(t *testing.T, class *storagev1.StorageClass, others ...client.Object
 		Status: corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimPending},
 	}
 	api := fake.NewClientBuilder().WithScheme(scheme).
-		WithStatusSubresource(claim, &corev1.PersistentVolume{}, &lhv1beta2.Volume{}, &lhv1beta2.BackingImage{}).
+		WithStatusSubresource(claim, newSnapshot(), &corev1.PersistentVolume{}, &lhv1beta2.Volume{}, &lhv1beta2.BackingImage{}).
 		WithObjects(append(others, class, claim)...).Build()
 	events := record.NewFakeRecorder(1000)
 	return &rig{&Volumes{api: api, events: events, log: manager.Log(nil), pace: pace.Fast}, t, events}
@@ -244,5 +245,26 @@ func TestSizesAreRoundedUp(t *testing.T) {
 		if got := roundUp(size); got != want {
 			t.Errorf("%d: %d, want %d", size, got, want)
 		}
+	}
+}
+
+func TestSnapshotBecomesUsable(t *testing.T) {
+	r := newRig(t, class())
+	r.settle()
+	snapshot := newSnapshot()
+	snapshot.SetNamespace(claimKey.Namespace)
+	snapshot.SetName("first")
+	snapshot.Object["spec"] = map[string]any{"source": map[string]any{"persistentVolumeClaimName": claimKey.Name}}
+	r.must(r.api.Create(context.Background(), snapshot))
+	_, err := r.reconcileSnapshot(context.Background(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(snapshot)})
+	r.must(err)
+	r.must(r.api.Get(context.Background(), client.ObjectKeyFromObject(snapshot), snapshot))
+	if ready, _, _ := unstructured.NestedBool(snapshot.Object, "status", "readyToUse"); !ready {
+		t.Errorf("snapshot %+v", snapshot.Object["status"])
+	}
+	engine := &lhv1beta2.Engine{}
+	r.must(r.api.Get(context.Background(), types.NamespacedName{Namespace: longhornNamespace, Name: "pvc-1234-e-0"}, engine))
+	if engine.Labels["longhornvolume"] != "pvc-1234" || engine.Spec.DataEngine != lhv1beta2.DataEngineTypeV1 {
+		t.Errorf("engine %+v", engine)
 	}
 }

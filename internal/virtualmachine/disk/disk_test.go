@@ -1,7 +1,7 @@
 // Copyright (c) the terraform-provider-harvester authors
 // SPDX-License-Identifier: MPL-2.0
 
-package virtualmachine
+package disk
 
 import (
 	"strings"
@@ -12,9 +12,35 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 )
 
+func text(s string) types.String { return types.StringValue(s) }
+
+// imageDisk is planned: all that only apply can know is unknown.
+func imageDisk(name string) Disk {
+	d := blankDisk(name)
+	d.Image = text("default/ubuntu")
+	return d
+}
+
+func blankDisk(name string) Disk {
+	return Disk{
+		Name: text(name), Type: text(TypeDisk), Bus: types.StringUnknown(), CacheMode: types.StringNull(), BootOrder: types.Int64Null(),
+		HotPlug: types.BoolUnknown(), Image: types.StringNull(), ExistingVolumeName: types.StringNull(), ContainerImageName: types.StringNull(),
+		Size: types.StringUnknown(), AutoDelete: types.BoolValue(false), StorageClassName: types.StringUnknown(),
+		VolumeMode: types.StringUnknown(), AccessMode: types.StringUnknown(), VolumeName: types.StringUnknown(),
+	}
+}
+
+// volumeDisk is a disk as the state has it.
+func volumeDisk(name, volume string) Disk {
+	d := imageDisk(name)
+	d.Bus, d.HotPlug, d.Size = text(BusVirtio), types.BoolValue(false), text("10Gi")
+	d.StorageClassName, d.VolumeMode, d.AccessMode, d.VolumeName = text("lh-1"), text("Block"), text("ReadWriteMany"), text(volume)
+	return d
+}
+
 func TestDiskSource(t *testing.T) {
 	drive := blankDisk("d")
-	drive.Type = text(typeCDROM)
+	drive.Type = text(TypeCDROM)
 	empty := blankDisk("d")
 	empty.Image = text("")
 	unknown := blankDisk("d")
@@ -24,7 +50,7 @@ func TestDiskSource(t *testing.T) {
 	container := blankDisk("d")
 	container.ContainerImageName = text("image")
 	for name, test := range map[string]struct {
-		disk disk
+		disk Disk
 		want source
 	}{
 		"blank": {blankDisk("d"), sourceBlank}, "image": {imageDisk("d"), sourceImage}, "empty image": {empty, sourceBlank},
@@ -39,11 +65,11 @@ func TestDiskSource(t *testing.T) {
 func TestDiskSettle(t *testing.T) {
 	old := volumeDisk("d", "volume-1")
 	sata := old
-	sata.Bus = text(busSATA)
+	sata.Bus = text(BusSATA)
 	hot := imageDisk("d")
 	hot.HotPlug = types.BoolValue(true)
 	drive := blankDisk("d")
-	drive.Type = text(typeCDROM)
+	drive.Type = text(TypeCDROM)
 	mounted := blankDisk("d")
 	mounted.ExistingVolumeName = text("shared")
 	debian := imageDisk("d")
@@ -51,8 +77,8 @@ func TestDiskSettle(t *testing.T) {
 	undecided := blankDisk("d")
 	undecided.ExistingVolumeName = types.StringUnknown()
 	for name, test := range map[string]struct {
-		disk disk
-		old  *disk
+		disk Disk
+		old  *Disk
 		want string // bus hot_plug size class mode access volume
 	}{
 		"new from an image":     {imageDisk("d"), nil, `"virtio" false <unknown> <unknown> "Block" "ReadWriteMany" <unknown>`},
@@ -67,7 +93,7 @@ func TestDiskSettle(t *testing.T) {
 		"undecided":             {undecided, nil, `"virtio" false <unknown> <unknown> <unknown> <unknown> <unknown>`},
 	} {
 		d := test.disk
-		d.settle(test.old, "default")
+		d.Settle(test.old, "default")
 		got := strings.Join([]string{
 			d.Bus.String(), d.HotPlug.String(), d.Size.String(), d.StorageClassName.String(), d.VolumeMode.String(), d.AccessMode.String(), d.VolumeName.String(),
 		}, " ")
@@ -79,30 +105,30 @@ func TestDiskSettle(t *testing.T) {
 
 func TestDiskReplaces(t *testing.T) {
 	old := volumeDisk("d", "volume-1")
-	with := func(change func(*disk)) disk {
+	with := func(change func(*Disk)) Disk {
 		d := old
 		change(&d)
 		return d
 	}
 	for name, test := range map[string]struct {
-		disk disk
+		disk Disk
 		want string
 	}{
 		"same":              {old, ""},
-		"same image, short": {with(func(d *disk) { d.Image = text("ubuntu") }), ""},
-		"other image":       {with(func(d *disk) { d.Image = text("default/debian") }), "image"},
-		"image of another":  {with(func(d *disk) { d.Image = text("other/ubuntu") }), "image"},
-		"image made anew":   {with(func(d *disk) { d.Image = types.StringUnknown() }), "image"},
-		"no image any more": {with(func(d *disk) { d.Image = types.StringNull() }), "image"},
-		"class and modes": {with(func(d *disk) {
+		"same image, short": {with(func(d *Disk) { d.Image = text("ubuntu") }), ""},
+		"other image":       {with(func(d *Disk) { d.Image = text("default/debian") }), "image"},
+		"image of another":  {with(func(d *Disk) { d.Image = text("other/ubuntu") }), "image"},
+		"image made anew":   {with(func(d *Disk) { d.Image = types.StringUnknown() }), "image"},
+		"no image any more": {with(func(d *Disk) { d.Image = types.StringNull() }), "image"},
+		"class and modes": {with(func(d *Disk) {
 			d.StorageClassName, d.VolumeMode, d.AccessMode = text("other"), text("Filesystem"), text("ReadWriteOnce")
 		}), "storage_class_name volume_mode access_mode"},
-		"larger":                  {with(func(d *disk) { d.Size = text("20Gi") }), ""},
-		"another volume":          {with(func(d *disk) { d.VolumeName = text("volume-2") }), ""},
-		"mounted from now on":     {with(func(d *disk) { d.Image, d.ExistingVolumeName = types.StringNull(), text("shared") }), ""},
-		"class to be known later": {with(func(d *disk) { d.StorageClassName = types.StringUnknown() }), "storage_class_name"},
+		"larger":                  {with(func(d *Disk) { d.Size = text("20Gi") }), ""},
+		"another volume":          {with(func(d *Disk) { d.VolumeName = text("volume-2") }), ""},
+		"mounted from now on":     {with(func(d *Disk) { d.Image, d.ExistingVolumeName = types.StringNull(), text("shared") }), ""},
+		"class to be known later": {with(func(d *Disk) { d.StorageClassName = types.StringUnknown() }), "storage_class_name"},
 	} {
-		if got := strings.Join(test.disk.replaces(old, "default"), " "); got != test.want {
+		if got := strings.Join(test.disk.Replaces(old, "default"), " "); got != test.want {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}
@@ -113,13 +139,13 @@ func TestDiskShrinks(t *testing.T) {
 	for size, want := range map[string]bool{"10Gi": false, "10240Mi": false, "11Gi": false, "9Gi": true, "": false} {
 		d := old
 		d.Size = text(size)
-		if got := d.shrinks(old); got != want {
+		if got := d.Shrinks(old); got != want {
 			t.Errorf("%q: got %t", size, got)
 		}
 	}
 	other := old
 	other.Size, other.VolumeName = text("1Gi"), text("volume-2")
-	if other.shrinks(old) {
+	if other.Shrinks(old) {
 		t.Error("another volume can have any size")
 	}
 }
@@ -127,42 +153,21 @@ func TestDiskShrinks(t *testing.T) {
 func TestDiskComplete(t *testing.T) {
 	image := &api.VirtualMachineImage{Status: api.VirtualMachineImageStatus{StorageClassName: "lh-uid", VirtualSize: 12<<30 + 1}}
 	d := imageDisk("root")
-	d.complete("vm", image, "longhorn")
+	d.Complete("vm", image, "longhorn")
 	if d.StorageClassName.ValueString() != "lh-uid" || d.Size.ValueString() != "13Gi" || !strings.HasPrefix(d.VolumeName.ValueString(), "vm-root-") ||
 		d.VolumeMode.ValueString() != "Block" || d.AccessMode.ValueString() != "ReadWriteMany" {
 		t.Errorf("got %+v", d)
 	}
 	image.Status.VirtualSize = 1 << 20
 	small := imageDisk("root")
-	small.complete("vm", image, "longhorn")
+	small.Complete("vm", image, "longhorn")
 	if small.Size.ValueString() != "10Gi" {
 		t.Errorf("size %s", small.Size)
 	}
 	chosen := imageDisk("root")
 	chosen.VolumeName, chosen.Size, chosen.AccessMode = text("mine"), text("40Gi"), text("ReadWriteOnce")
-	chosen.complete("vm", image, "longhorn")
+	chosen.Complete("vm", image, "longhorn")
 	if chosen.VolumeName.ValueString() != "mine" || chosen.Size.ValueString() != "40Gi" || chosen.AccessMode.ValueString() != "ReadWriteOnce" {
 		t.Errorf("got %+v", chosen)
-	}
-}
-
-func TestImageUses(t *testing.T) {
-	before := basic()
-	before.disks = []disk{volumeDisk("a", "v-a"), volumeDisk("b", "v-b")}
-	after := basic()
-	unknown, other, added := volumeDisk("a", "v-a"), volumeDisk("b", "v-b"), imageDisk("c")
-	unknown.Image, other.Image, added.Image, added.Size = types.StringUnknown(), text("default/debian"), text("short"), text("5Gi")
-	after.disks = []disk{added, unknown, other, blankDisk("d")}
-
-	uses := after.imageUses(&before)
-	if len(uses) != 2 || uses[0].Image != "default/short" || uses[0].disk != 0 || uses[0].Size != 5<<30 || uses[0].At.String() != "disk[0].image" ||
-		uses[1].Image != "default/debian" || uses[1].SizeAt.String() != "disk[2].size" {
-		t.Errorf("update: %+v", uses)
-	}
-	if uses := before.imageUses(&before); len(uses) != 0 {
-		t.Errorf("nothing new: %+v", uses)
-	}
-	if uses := before.imageUses(nil); len(uses) != 2 {
-		t.Errorf("creation: %+v", uses)
 	}
 }

@@ -1,7 +1,7 @@
 // Copyright (c) the terraform-provider-harvester authors
 // SPDX-License-Identifier: MPL-2.0
 
-package virtualmachine
+package disk
 
 import (
 	"encoding/json"
@@ -15,31 +15,33 @@ import (
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/arg"
 )
 
-// volumeTemplate is an entry of the annotation from which Harvester makes the
+// Template is an entry of the annotation from which Harvester makes the
 // machine's volumes.
-type volumeTemplate struct {
+type Template struct {
 	corev1.PersistentVolumeClaim `json:",inline"`
 
 	// TargetVolume names the volume the data is being moved to, during a storage migration.
 	TargetVolume string `json:"targetVolume,omitempty"`
 }
 
-type volumeTemplates []volumeTemplate
+// Templates are all of a machine.
+type Templates []Template
 
-// parseTemplates reads the annotation. One that cannot be read, which Harvester
+// ParseTemplates reads the annotation. One that cannot be read, which Harvester
 // itself refuses to store, counts as empty.
-func parseTemplates(object metav1.Object) volumeTemplates {
-	var templates volumeTemplates
+func ParseTemplates(object metav1.Object) Templates {
+	var templates Templates
 	if err := json.Unmarshal([]byte(object.GetAnnotations()[api.AnnotationVolumeClaimTemplates]), &templates); err != nil {
 		return nil
 	}
 	return templates
 }
 
-// of returns the template of a volume, nil if there is none.
-func (t volumeTemplates) of(volume string) *volumeTemplate {
+// Of returns the template of a volume, nil if there is none.
+func (t Templates) Of(volume string) *Template {
 	for i := range t {
 		if volume != "" && (t[i].Name == volume || t[i].TargetVolume == volume) {
 			return &t[i]
@@ -50,12 +52,12 @@ func (t volumeTemplates) of(volume string) *volumeTemplate {
 
 // annotate writes the templates to the machine, unless it has the same already:
 // their text may differ in form.
-func (t volumeTemplates) annotate(object metav1.Object) error {
-	if equality.Semantic.DeepEqual(parseTemplates(object), t) {
+func (t Templates) annotate(object metav1.Object) error {
+	if equality.Semantic.DeepEqual(ParseTemplates(object), t) {
 		return nil
 	}
 	if t == nil {
-		t = volumeTemplates{}
+		t = Templates{}
 	}
 	text, err := json.Marshal(t)
 	if err != nil {
@@ -71,15 +73,15 @@ func (t volumeTemplates) annotate(object metav1.Object) error {
 }
 
 // keep drops the templates of volumes that are not attached any more.
-func (t volumeTemplates) keep(attached func(volume string) bool) volumeTemplates {
-	return slices.DeleteFunc(slices.Clone(t), func(template volumeTemplate) bool {
+func (t Templates) keep(attached func(volume string) bool) Templates {
+	return slices.DeleteFunc(slices.Clone(t), func(template Template) bool {
 		return !attached(template.Name) && !attached(template.TargetVolume)
 	})
 }
 
 // with adds or updates the template of a disk's own volume.
-func (t volumeTemplates) with(d disk, namespace string) volumeTemplates {
-	template := t.of(d.VolumeName.ValueString())
+func (t Templates) with(d Disk, namespace string) Templates {
+	template := t.Of(d.VolumeName.ValueString())
 	if template == nil {
 		return append(t, newTemplate(d, namespace))
 	}
@@ -90,10 +92,10 @@ func (t volumeTemplates) with(d disk, namespace string) volumeTemplates {
 	return t
 }
 
-func newTemplate(d disk, namespace string) volumeTemplate {
+func newTemplate(d Disk, namespace string) Template {
 	mode := corev1.PersistentVolumeMode(d.VolumeMode.ValueString())
 	size, _ := resource.ParseQuantity(d.Size.ValueString()) // validated
-	template := volumeTemplate{PersistentVolumeClaim: corev1.PersistentVolumeClaim{
+	template := Template{PersistentVolumeClaim: corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{Name: d.VolumeName.ValueString()},
 		Spec: corev1.PersistentVolumeClaimSpec{
 			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.PersistentVolumeAccessMode(d.AccessMode.ValueString())},
@@ -105,27 +107,27 @@ func newTemplate(d disk, namespace string) volumeTemplate {
 		template.Spec.StorageClassName = &class
 	}
 	if d.source() == sourceImage {
-		template.Annotations = map[string]string{api.AnnotationImageID: qualified(d.Image, namespace)}
+		template.Annotations = map[string]string{api.AnnotationImageID: arg.Qualified(d.Image, namespace)}
 	}
 	template.mark(d)
 	return template
 }
 
 // mark notes whether the volume goes with the machine.
-func (t *volumeTemplate) mark(d disk) {
+func (t *Template) mark(d Disk) {
 	if !d.AutoDelete.ValueBool() {
-		delete(t.Annotations, annotationAutoDelete)
+		delete(t.Annotations, AnnotationAutoDelete)
 		return
 	}
 	if t.Annotations == nil {
 		t.Annotations = map[string]string{}
 	}
-	t.Annotations[annotationAutoDelete] = "true"
+	t.Annotations[AnnotationAutoDelete] = "true"
 }
 
 // image returns the image the volume was made from, as namespace/name; "" if
 // it was not, or nothing is known about it.
-func (t *volumeTemplate) image(namespace string) string {
+func (t *Template) image(namespace string) string {
 	reference := t.Annotations[api.AnnotationImageID]
 	if reference == "" {
 		return ""

@@ -1,0 +1,31 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package virtualmachine
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+)
+
+// NewDataSource returns the data source harvester_virtualmachine, not yet configured.
+func NewDataSource() datasource.DataSource {
+	return tfbase.DataSource[model]{
+		TypeName: Type, What: "virtual machine", Schema: vmSchema(),
+		Look: func(ctx context.Context, session *tfbase.Session, namespace, name string, found *model) error {
+			r := Resource{}
+			r.connect(session)
+			seen, err := r.look(ctx, namespace, name)
+			if err != nil {
+				return err
+			}
+			for _, problem := range found.read(ctx, seen).Errors() {
+				return &failedError{problem.Summary() + ": " + problem.Detail()}
+			}
+			return nil
+		},
+	}.New()
+}

@@ -118,7 +118,8 @@ func sourceAttributes() map[string]schema.Attribute {
 		"security_parameters": schema.MapAttribute{
 			Optional: true, ElementType: types.StringType,
 			MarkdownDescription: "With `clone`: `crypto_operation` (`encrypt` or `decrypt`), `source_image_name` and `source_image_namespace`. " +
-				"The source must be ready. Encrypting needs a `storage_class_name` made for encryption. A change replaces the image.",
+				"The source must be ready. Encrypting needs a `storage_class_name` made for encryption. `harvester_encrypted_image` and " +
+				"`harvester_decrypted_image` say the same in fewer words. A change replaces the image.",
 			PlanModifiers: []planmodifier.Map{mapplanmodifier.RequiresReplace()},
 			Validators:    []validator.Map{securityParametersValidator{}},
 		},

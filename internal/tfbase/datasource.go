@@ -237,7 +237,7 @@ func computed(attribute resourceschema.Attribute) schema.Attribute {
 }
 
 // advice are sentences about configuring, which a data source does not.
-var advice = regexp.MustCompile(`(?:^|\s)(?:Default: |A change |Removing |Changing )[^.]*(?:\.[^.\s][^.]*)*\.`)
+var advice = regexp.MustCompile(`(?:^|\s)(?:Default: |A change |After a change|Removing |Changing |It stays unknown |Set one of )[^.]*(?:\.[^.\s][^.]*)*\.`)
 
 // stated keeps of a description what it says about the object.
 func stated(description string) string {

@@ -29,8 +29,12 @@ var goals = map[string]goal{
 	"requests_per_100_images":   {bound: 120},
 	"failed_import_to_error_ms": {bound: 1000},
 	"plan_unchanged_hash_bytes": {bound: 0},
-	"plan_500vm_requests":       {bound: 10},
-	"plan_500vm_wall_vs_core":   {bound: 2.0},
+
+	"download_wall_vs_save_gz":   {bound: 1.05},
+	"download_wall_vs_curl_gzip": {bound: 0.8},
+	"broken_downloads_noticed":   {least: true, bound: 300},
+	"plan_500vm_requests":        {bound: 10},
+	"plan_500vm_wall_vs_core":    {bound: 2.0},
 }
 
 func (g goal) String() string {

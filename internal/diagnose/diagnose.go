@@ -32,6 +32,9 @@ func API(doing, object, left string, err error) diag.Diagnostic {
 // explain finds the class of an error: a general summary, what happened, and
 // what to do.
 func explain(err error) (summary, what, todo string) {
+	if summary, what, todo, found := download(err); found {
+		return summary, what, todo
+	}
 	var (
 		timeout *wait.TimeoutError
 		status  *transfer.StatusError

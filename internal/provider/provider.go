@@ -25,11 +25,16 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
+	"github.com/harvester-community/terraform-provider-harvester/internal/cloudinitsecret"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/image"
+	"github.com/harvester-community/terraform-provider-harvester/internal/imagedownload"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/sshkey"
+	"github.com/harvester-community/terraform-provider-harvester/internal/storageclass"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine"
+	"github.com/harvester-community/terraform-provider-harvester/internal/volume"
 )
 
 // Address is where the provider is published.
@@ -71,16 +76,30 @@ func (p *Provider) Metadata(_ context.Context, _ provider.MetadataRequest, resp 
 // Resources lists the resources.
 func (p *Provider) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
+		cloudinitsecret.NewResource,
+		image.NewDecryptedResource,
+		image.NewEncryptedResource,
 		image.NewResource,
+		imagedownload.NewResource,
+		sshkey.NewResource,
+		storageclass.NewResource,
 		virtualmachine.NewResource,
+		volume.NewResource,
 	}
 }
 
 // DataSources lists the data sources.
 func (p *Provider) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{
+		cloudinitsecret.NewDataSource,
 		image.NewDataSource,
+		image.NewDecryptedDataSource,
+		image.NewEncryptedDataSource,
 		image.NewListDataSource,
+		storageclass.NewDataSource,
+		virtualmachine.NewDataSource,
+		volume.NewDataSource,
+		sshkey.NewDataSource,
 	}
 }
 

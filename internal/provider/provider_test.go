@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	dataschema "github.com/hashicorp/terraform-plugin-framework/datasource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
@@ -94,20 +95,31 @@ func checkResource(ctx context.Context, t *testing.T, r resource.Resource) {
 	if diags := got.Schema.ValidateImplementation(ctx); diags.HasError() {
 		t.Errorf("%s: %v", name.TypeName, diags)
 	}
-	if got.Schema.Version != tfbase.SchemaVersion {
-		t.Errorf("%s has schema version %d, but the official provider's states must be upgraded", name.TypeName, got.Schema.Version)
+	if !ours[name.TypeName] {
+		checkTakesOver(t, name.TypeName, r, got.Schema)
 	}
-	if _, ok := r.(resource.ResourceWithImportState); !ok {
+	if _, ok := r.(resource.ResourceWithImportState); !ok && name.TypeName != "harvester_image_download" {
 		t.Errorf("%s cannot be imported", name.TypeName)
-	}
-	if _, ok := r.(resource.ResourceWithUpgradeState); !ok {
-		t.Errorf("%s does not take over official states", name.TypeName)
 	}
 	if _, found := got.Schema.Blocks["timeouts"]; !found {
 		t.Errorf("%s has no timeouts block", name.TypeName)
 	}
 	described(t, name.TypeName, got.Schema.MarkdownDescription)
 	checkAttributes(t, name.TypeName, got.Schema.Attributes, got.Schema.Blocks)
+}
+
+// ours are the resources that the official provider does not have.
+var ours = map[string]bool{"harvester_encrypted_image": true, "harvester_decrypted_image": true, "harvester_image_download": true}
+
+// checkTakesOver wants states of the official provider to be upgraded.
+func checkTakesOver(t *testing.T, name string, r resource.Resource, s schema.Schema) {
+	t.Helper()
+	if s.Version != tfbase.SchemaVersion {
+		t.Errorf("%s has schema version %d, but the official provider's states must be upgraded", name, s.Version)
+	}
+	if _, ok := r.(resource.ResourceWithUpgradeState); !ok {
+		t.Errorf("%s does not take over official states", name)
+	}
 }
 
 func checkAttributes(t *testing.T, at string, attributes map[string]schema.Attribute, blocks map[string]schema.Block) {
@@ -130,13 +142,49 @@ func checkAttributes(t *testing.T, at string, attributes map[string]schema.Attri
 
 func checkDataSource(ctx context.Context, t *testing.T, d datasource.DataSource) {
 	t.Helper()
+	var name datasource.MetadataResponse
+	d.Metadata(ctx, datasource.MetadataRequest{ProviderTypeName: "harvester"}, &name)
 	var got datasource.SchemaResponse
 	d.Schema(ctx, datasource.SchemaRequest{}, &got)
 	if diags := got.Schema.ValidateImplementation(ctx); diags.HasError() {
-		t.Errorf("%T: %v", d, diags)
+		t.Errorf("%s: %v", name.TypeName, diags)
 	}
-	for name, attribute := range got.Schema.Attributes {
-		described(t, name, attribute.GetMarkdownDescription())
+	if _, found := got.Schema.Blocks["timeouts"]; !found {
+		t.Errorf("the data source %s has no timeouts block", name.TypeName)
+	}
+	described(t, name.TypeName, got.Schema.MarkdownDescription)
+	checkShown(t, name.TypeName, got.Schema.Attributes)
+}
+
+func checkShown(t *testing.T, at string, attributes map[string]dataschema.Attribute) {
+	t.Helper()
+	for name, attribute := range attributes {
+		described(t, "data."+at+"."+name, attribute.GetMarkdownDescription())
+		switch nested := attribute.(type) {
+		case dataschema.ListNestedAttribute:
+			checkShown(t, at+"."+name, nested.NestedObject.Attributes)
+		case dataschema.SingleNestedAttribute:
+			checkShown(t, at+"."+name, nested.Attributes)
+		}
+	}
+}
+
+// Each resource has its data source, save those whose object is no object of the cluster or is another kind's.
+func TestEveryResourceHasItsDataSource(t *testing.T) {
+	t.Parallel()
+	ctx, p := context.Background(), New("test")()
+	shown := map[string]bool{}
+	for _, factory := range p.DataSources(ctx) {
+		var name datasource.MetadataResponse
+		factory().Metadata(ctx, datasource.MetadataRequest{ProviderTypeName: "harvester"}, &name)
+		shown[name.TypeName] = true
+	}
+	for _, factory := range p.Resources(ctx) {
+		var name resource.MetadataResponse
+		factory().Metadata(ctx, resource.MetadataRequest{ProviderTypeName: "harvester"}, &name)
+		if !shown[name.TypeName] && !ours[name.TypeName] {
+			t.Errorf("there is no data source %s", name.TypeName)
+		}
 	}
 }
 

@@ -1,0 +1,158 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package imagedownload
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
+	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
+)
+
+// ModifyPlan decides whether to download, and checks what can be checked before.
+func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		return
+	}
+	var plan model
+	var state *model
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	switch {
+	case state == nil:
+		resp.Diagnostics.Append(plan.warnOfOther()...)
+	case !plan.Filename.Equal(state.Filename):
+		return // what replaces it is planned separately
+	case !state.holds(recorded(ctx, req.Private)):
+		resp.Diagnostics.Append(plan.warnOfChange()...)
+	case !r.outdated(ctx, &plan, state):
+		return
+	}
+	plan.expect()
+	resp.Diagnostics.Append(r.check(ctx, &plan)...)
+	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
+}
+
+// outdated says that the file is not what the configuration asks for. An image that is gone, or
+// cannot be seen, does not spoil the file.
+func (r *Resource) outdated(ctx context.Context, plan, state *model) bool {
+	if !plan.Image.Equal(state.Image) || !plan.Decompress.Equal(state.Decompress) {
+		return true
+	}
+	if r.Session == nil {
+		return false
+	}
+	namespace, name := plan.key()
+	image, err := r.images.Recent(ctx, namespace, name)
+	promised := r.Session.Promised(plan.Image.ValueString())
+	if err != nil {
+		return apierrors.IsNotFound(err) && promised
+	}
+	// What this run makes ready although it is ready is made anew.
+	return string(image.UID) != state.ImageUID.ValueString() || promised && imagestate.Of(image).Ready()
+}
+
+// check is everything that can refuse a download before its first byte, at plan.
+func (r *Resource) check(ctx context.Context, plan *model) (diags diag.Diagnostics) {
+	if !plan.Image.IsUnknown() {
+		diags.Append(plancheck.Plan(ctx, r.Session, plan.use())...)
+	}
+	if plan.Filename.IsUnknown() {
+		return diags
+	}
+	diags.Append(plan.checkTarget("")...)
+	if diags.HasError() || r.Session == nil || plan.Image.IsUnknown() {
+		return diags
+	}
+	namespace, name := plan.key()
+	if image, err := r.images.Recent(ctx, namespace, name); err == nil && imagestate.Of(image).Ready() {
+		diags.Append(plan.checkSpace(image, r.storedAs(ctx, image), "")...)
+	}
+	return diags
+}
+
+// storedAs is what Longhorn knows of the file behind an image; nothing if it may not be asked.
+func (r *Resource) storedAs(ctx context.Context, image *api.VirtualMachineImage) api.StoredImageStatus {
+	if image.Spec.Backend == api.BackendCDI {
+		return api.StoredImageStatus{}
+	}
+	stored, err := r.stored.Get(ctx, api.NamespaceLonghorn, api.BackingImageName(image))
+	if err != nil {
+		return api.StoredImageStatus{}
+	}
+	return stored.Status
+}
+
+// checkTarget asks whether the file could be written. Left says what state things are in.
+func (m *model) checkTarget(left string) diag.Diagnostics {
+	if err := m.target().Check(); err != nil {
+		return m.failure("Target not usable", "%s", strings.TrimSpace(fmt.Sprintf(
+			"The image %q cannot be saved here: %s. The path is looked up on the machine that runs Terraform, in its working directory. %s",
+			m.Image.ValueString(), err, left)))
+	}
+	return nil
+}
+
+// checkSpace compares the free space with what the file takes.
+func (m *model) checkSpace(image *api.VirtualMachineImage, stored api.StoredImageStatus, left string) diag.Diagnostics {
+	free := m.target().Free()
+	least, most := m.need(image, stored)
+	if free == 0 || free >= most {
+		return nil
+	}
+	text := strings.TrimSpace(fmt.Sprintf("The image %s takes %s, but there are only %s free for %q. %s",
+		imagestate.Of(image).Title(), imagestate.Bytes(least), imagestate.Bytes(free), m.Filename.ValueString(), left)) +
+		"\n\nFree some space, or choose another filename. A file of that name that is there already counts too: it stays until the new one is complete."
+	switch {
+	case free < least:
+		return m.failure("Not enough disk space", "%s", text)
+	case left != "":
+		return nil // the plan has warned
+	}
+	return diag.Diagnostics{diag.NewAttributeWarningDiagnostic(path.Root("filename"), "Disk space may not suffice", fmt.Sprintf(
+		"The image %s holds %s, and there are only %s free for %q. Zeros take no space, so the download may fit all the same.",
+		imagestate.Of(image).Title(), imagestate.Bytes(most), imagestate.Bytes(free), m.Filename.ValueString()))}
+}
+
+// need is what the file takes at least and at most, in bytes, as far as it is known: a
+// packed file and the qcow2 file that CDI makes have sizes that nobody knows before.
+func (m *model) need(image *api.VirtualMachineImage, stored api.StoredImageStatus) (least, most int64) {
+	status := image.Status
+	switch {
+	case image.Spec.Backend == api.BackendCDI || !m.Decompress.ValueBool():
+		return 0, 0
+	case status.VirtualSize != status.Size: // qcow2, which has no holes
+		return status.Size, status.Size
+	}
+	return min(stored.RealSize, status.Size), status.Size
+}
+
+// warnOfOther: a file that is there at the first download is somebody else's.
+func (m *model) warnOfOther() diag.Diagnostics {
+	if m.Filename.IsUnknown() {
+		return nil
+	}
+	if info, err := m.stat(); err != nil || info == nil {
+		return nil
+	}
+	return diag.Diagnostics{diag.NewAttributeWarningDiagnostic(path.Root("filename"), "File will be replaced", fmt.Sprintf(
+		"There is a file %q already, which this resource did not write. Apply replaces it once the download is complete.", m.Filename.ValueString()))}
+}
+
+func (m *model) warnOfChange() diag.Diagnostics {
+	return diag.Diagnostics{diag.NewAttributeWarningDiagnostic(path.Root("filename"), "File was changed", fmt.Sprintf(
+		"The file %q is not what was downloaded any more. Apply downloads it again and replaces it; copy it if its changes are worth keeping.",
+		m.Filename.ValueString()))}
+}

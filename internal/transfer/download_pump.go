@@ -1,0 +1,170 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package transfer
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// sink takes data, all in order. It must not keep it.
+type sink func([]byte) error
+
+// block is some data under way to several sinks.
+type block struct {
+	data  []byte
+	users atomic.Int32
+}
+
+// blocks bounds what is under way; with their size of one buffer, it is all the
+// memory that a download takes, however large.
+const blocks = 8
+
+// pump reads to the end and hands everything to every sink, each in a goroutine of its
+// own, so that the slowest of them sets the pace and not their sum. A sink that
+// fails stops the context with its error.
+func pump(ctx context.Context, stop context.CancelCauseFunc, from io.Reader, sinks []sink) error {
+	free := make(chan *block, blocks)
+	for range blocks {
+		free <- &block{data: make([]byte, 0, buffer)}
+	}
+	queues := make([]chan *block, len(sinks))
+	var working sync.WaitGroup
+	for i, into := range sinks {
+		queues[i] = make(chan *block, blocks)
+		working.Go(func() { drain(queues[i], free, into, stop) })
+	}
+	err := feed(ctx, from, free, queues)
+	for _, queue := range queues {
+		close(queue)
+	}
+	working.Wait()
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// feed reads blocks and hands them out.
+func feed(ctx context.Context, from io.Reader, free <-chan *block, queues []chan *block) error {
+	for {
+		var next *block
+		select {
+		case next = <-free:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		err := next.fill(from)
+		next.users.Store(int32(len(queues)))
+		for _, queue := range queues {
+			queue <- next
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// fill reads until the block is full or the data ends.
+func (b *block) fill(from io.Reader) error {
+	b.data = b.data[:0]
+	for len(b.data) < cap(b.data) {
+		n, err := from.Read(b.data[len(b.data):cap(b.data)])
+		b.data = b.data[:len(b.data)+n]
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func drain(queue <-chan *block, free chan<- *block, into sink, stop context.CancelCauseFunc) {
+	failed := false
+	for next := range queue {
+		if !failed {
+			if err := into(next.data); err != nil {
+				failed = true
+				stop(err)
+			}
+		}
+		if next.users.Add(-1) == 0 {
+			free <- next
+		}
+	}
+}
+
+// Digest says what a file holds. It has a stable JSON form, to be kept.
+type Digest struct {
+	// Size is in bytes.
+	Size int64 `json:"size"`
+	// SHA256 and SHA512 are in lower-case hexadecimal.
+	SHA256 string `json:"sha256"`
+	SHA512 string `json:"sha512"`
+	Format Format `json:"format"`
+	// ModTime is when the file was changed last.
+	ModTime time.Time `json:"modTime"`
+}
+
+// Examine reads a file to its end. Errors are a *FileError or the context's.
+func Examine(ctx context.Context, path string) (Digest, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return Digest{}, &FileError{path, "cannot be opened: " + cause(err)}
+	}
+	defer func() { _ = file.Close() }()
+	info, err := file.Stat()
+	if err != nil {
+		return Digest{}, &FileError{path, "cannot be inspected: " + cause(err)}
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	digester := newDigester()
+	if err := pump(ctx, stop, file, digester.sinks()); err != nil {
+		return Digest{}, File{Path: path}.unreadable(ctx, err)
+	}
+	digest := digester.digest()
+	digest.ModTime = info.ModTime()
+	return digest, nil
+}
+
+// Unchanged says, by size and time alone, that the file is still the one with this digest.
+func (d Digest) Unchanged(info os.FileInfo) bool {
+	return d.Size == info.Size() && d.ModTime.Equal(info.ModTime())
+}
+
+// digester computes a digest while data passes.
+type digester struct {
+	sha256, sha512 hash.Hash
+	size           int64
+	head           []byte
+}
+
+func newDigester() *digester { return &digester{sha256: sha256.New(), sha512: sha512.New()} }
+
+func (d *digester) sinks() []sink {
+	return []sink{hashing(d.sha512), hashing(d.sha256), func(p []byte) error {
+		d.size += int64(len(p))
+		d.head = append(d.head, p[:min(len(p), headSize-len(d.head))]...)
+		return nil
+	}}
+}
+
+func (d *digester) digest() Digest {
+	return Digest{
+		Size: d.size, Format: detect(d.head),
+		SHA256: hex.EncodeToString(d.sha256.Sum(nil)), SHA512: hex.EncodeToString(d.sha512.Sum(nil)),
+	}
+}

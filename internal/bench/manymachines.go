@@ -73,7 +73,8 @@ func newWorkspace(ctx context.Context, b *bench, server *estate) (*workspace, er
 		return nil, err
 	}
 	plugin := filepath.Join(w.dir, "terraform-provider-harvester")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", plugin, ".").CombinedOutput(); err != nil {
+	build := exec.CommandContext(ctx, "go", "build", "-o", plugin, ".") //nolint:gosec // into a folder of our own
+	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the provider: %w: %s", err, out)
 	}
 	files := map[string]string{
@@ -136,7 +137,7 @@ contexts: [{name: bench, context: {cluster: bench, user: bench}}]
 }
 
 func (w *workspace) terraform(ctx context.Context, arguments ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "terraform", append(arguments, "-no-color", "-input=false")...)
+	cmd := exec.CommandContext(ctx, "terraform", append(arguments, "-no-color", "-input=false")...) //nolint:gosec // arguments of our own
 	cmd.Dir, cmd.Env = w.dir, w.env
 	var errors bytes.Buffer
 	cmd.Stderr = &errors

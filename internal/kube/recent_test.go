@@ -68,11 +68,12 @@ func TestRecent(t *testing.T) {
 		want      map[string]int
 	}{
 		"one look-up is one GET": {
-			use:  func(t *testing.T, maps kube.Resource[corev1.ConfigMap]) { found(t, maps, 0) },
+			use:  func(t *testing.T, maps kube.Resource[corev1.ConfigMap]) { t.Helper(); found(t, maps, 0) },
 			want: map[string]int{"GET": 1},
 		},
 		"many share one LIST": {
 			use: func(t *testing.T, maps kube.Resource[corev1.ConfigMap]) {
+				t.Helper()
 				var all sync.WaitGroup
 				for i := range 100 {
 					all.Go(func() { found(t, maps, i) })
@@ -83,6 +84,7 @@ func TestRecent(t *testing.T) {
 		},
 		"a write makes the next look-up list again": {
 			use: func(t *testing.T, maps kube.Resource[corev1.ConfigMap]) {
+				t.Helper()
 				found(t, maps, 0)
 				found(t, maps, 1)
 				if _, err := maps.Patch(t.Context(), "default", "a-1", map[string]any{}); err != nil {
@@ -95,6 +97,7 @@ func TestRecent(t *testing.T) {
 		},
 		"absence is confirmed": {
 			use: func(t *testing.T, maps kube.Resource[corev1.ConfigMap]) {
+				t.Helper()
 				found(t, maps, 0)
 				if _, err := maps.Recent(t.Context(), "default", "b"); !apierrors.IsNotFound(err) {
 					t.Errorf("got %v", err)
@@ -104,6 +107,7 @@ func TestRecent(t *testing.T) {
 		},
 		"absence from a list is enough for Listed": {
 			use: func(t *testing.T, maps kube.Resource[corev1.ConfigMap]) {
+				t.Helper()
 				found(t, maps, 0)
 				if _, err := maps.Listed(t.Context(), "default", "b"); !apierrors.IsNotFound(err) {
 					t.Errorf("got %v", err)
@@ -114,6 +118,7 @@ func TestRecent(t *testing.T) {
 		"without the right to list": {
 			forbidden: true,
 			use: func(t *testing.T, maps kube.Resource[corev1.ConfigMap]) {
+				t.Helper()
 				for i := range 5 {
 					found(t, maps, i)
 				}

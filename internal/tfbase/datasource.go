@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -217,15 +216,12 @@ func shown(attributes map[string]resourceschema.Attribute, blocks map[string]res
 func computed(attribute resourceschema.Attribute) schema.Attribute {
 	description, sensitive := stated(attribute.GetMarkdownDescription()), attribute.IsSensitive()
 	switch kind := attribute.GetType().(type) {
-	case types.ListType, types.SetType, types.MapType:
-		element := kind.(attr.TypeWithElementType).ElementType()
-		if _, isMap := kind.(types.MapType); isMap {
-			return schema.MapAttribute{Computed: true, ElementType: element, Sensitive: sensitive, MarkdownDescription: description}
-		}
-		if _, isSet := kind.(types.SetType); isSet {
-			return schema.SetAttribute{Computed: true, ElementType: element, Sensitive: sensitive, MarkdownDescription: description}
-		}
-		return schema.ListAttribute{Computed: true, ElementType: element, Sensitive: sensitive, MarkdownDescription: description}
+	case types.ListType:
+		return schema.ListAttribute{Computed: true, ElementType: kind.ElemType, Sensitive: sensitive, MarkdownDescription: description}
+	case types.SetType:
+		return schema.SetAttribute{Computed: true, ElementType: kind.ElemType, Sensitive: sensitive, MarkdownDescription: description}
+	case types.MapType:
+		return schema.MapAttribute{Computed: true, ElementType: kind.ElemType, Sensitive: sensitive, MarkdownDescription: description}
 	}
 	switch {
 	case attribute.GetType().Equal(types.BoolType):

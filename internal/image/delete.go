@@ -7,40 +7,26 @@ import (
 	"context"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
 // remove deletes the image and waits until it is gone.
 func (r *lifecycle) remove(ctx context.Context, state *model) diag.Diagnostics {
-	image, err := r.images.Get(ctx, state.Namespace.ValueString(), state.Name.ValueString())
-	if apierrors.IsNotFound(err) {
-		return nil
+	removal := objects.Removing(r.Session.Hub, r.images, state.title(), state.Namespace.ValueString(), state.Name.ValueString())
+	removal.Request = func(ctx context.Context, image *api.VirtualMachineImage) diag.Diagnostics {
+		return r.requestDeletion(ctx, state, image)
 	}
-	if err != nil {
-		return diag.Diagnostics{diagnose.API("delete", state.title(), "Nothing was deleted.", err)}
-	}
-	if diags := r.requestDeletion(ctx, state, image); diags.HasError() {
-		return diags
-	}
-	target := wait.Target{Resource: api.Images, Namespace: image.Namespace, Name: image.Name, UID: image.UID}
-	err = r.Session.Hub.UntilGone(ctx, target, func(object *unstructured.Unstructured) string {
-		return "being deleted, held by " + strings.Join(object.GetFinalizers(), ", ")
-	})
-	if err != nil {
-		return diag.Diagnostics{diagnose.API("delete", state.title(), "Its deletion was requested and goes on; the next apply checks again.", err)}
-	}
-	return nil
+	return removal.Run(ctx)
 }
 
 // requestDeletion asks for the deletion. A volume that is itself being deleted
@@ -53,13 +39,13 @@ func (r *lifecycle) requestDeletion(ctx context.Context, state *model, image *ap
 		}
 		user, inUse := userOf(err)
 		if !inUse {
-			return diag.Diagnostics{diagnose.API("delete", state.title(), "It was not deleted.", err)}
+			return objects.NotDeleted(state.title(), err)
 		}
 		owner, leaving := r.inspectUser(ctx, user)
 		if !leaving {
 			return diag.Diagnostics{inUseDiagnostic(state, user, owner)}
 		}
-		if pause(ctx, 500*time.Millisecond); ctx.Err() != nil {
+		if wait.Pause(ctx, 500*time.Millisecond); ctx.Err() != nil {
 			return diag.Diagnostics{diagnose.API("delete", state.title(), "It was not deleted: it is still used by "+user.String()+".", ctx.Err())}
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -62,11 +61,6 @@ type discarded struct{ error }
 func (d discarded) Unwrap() error { return d.error }
 
 func (d discarded) Is(target error) bool { return target == errGone }
-
-// reported is an error that has its diagnostics already.
-type reported struct{ diags diag.Diagnostics }
-
-func (r *reported) Error() string { return r.diags[0].Summary() }
 
 // filler brings one image to Active: it sends the data if the server wants any,
 // and follows the server's status.
@@ -125,7 +119,7 @@ func (f *filler) fill(ctx context.Context) (*api.VirtualMachineImage, error) {
 			_, _ = f.watch(ctx, underWay, settle)
 			continue
 		}
-		pause(ctx, time.Second<<try)
+		wait.Pause(ctx, time.Second<<try)
 	}
 }
 
@@ -171,7 +165,7 @@ var errArrived = errors.New("the image is ready")
 func (f *filler) supervise(ctx context.Context, stop context.CancelCauseFunc, upload *transfer.Upload) {
 	meter := newMeter(upload.Content.Size, f.stall)
 	for ctx.Err() == nil {
-		pause(ctx, time.Second)
+		wait.Pause(ctx, time.Second)
 		line, stalled := meter.read(upload.Sent(), time.Now())
 		if line != "" {
 			tflog.Info(ctx, "Uploading: "+line, map[string]any{"image": f.title()})
@@ -332,13 +326,3 @@ func seen(image imagestate.Image) string {
 }
 
 func (f *filler) title() string { return tfbase.ID(f.target.Namespace, f.target.Name) }
-
-// pause sleeps unless the context ends first.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}

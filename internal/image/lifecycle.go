@@ -11,10 +11,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
-	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
@@ -68,9 +66,7 @@ func (r *lifecycle) ImportState(ctx context.Context, req resource.ImportStateReq
 // Create makes the image and fills it. The id is in the state before the first byte is sent.
 func (r *lifecycle) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan model
-	resp.Diagnostics.Append(r.form.read(ctx, req.Plan, &plan)...)
-	resp.Diagnostics.Append(r.Connected()...)
-	if resp.Diagnostics.HasError() {
+	if !r.Loaded(&resp.Diagnostics, r.form.read(ctx, req.Plan, &plan)) {
 		return
 	}
 	defer r.Session.Fulfil(plan.id())
@@ -103,9 +99,7 @@ func (r *lifecycle) Create(ctx context.Context, req resource.CreateRequest, resp
 // Read refreshes the state. Only a NotFound removes it.
 func (r *lifecycle) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state model
-	resp.Diagnostics.Append(r.form.read(ctx, req.State, &state)...)
-	resp.Diagnostics.Append(r.Connected()...)
-	if resp.Diagnostics.HasError() {
+	if !r.Loaded(&resp.Diagnostics, r.form.read(ctx, req.State, &state)) {
 		return
 	}
 	ctx, cancel := state.Timeouts.Reading(ctx, limits)
@@ -113,10 +107,7 @@ func (r *lifecycle) Read(ctx context.Context, req resource.ReadRequest, resp *re
 
 	image, err := r.images.Recent(ctx, state.Namespace.ValueString(), state.Name.ValueString())
 	switch {
-	case apierrors.IsNotFound(err):
-		resp.State.RemoveResource(ctx)
-	case err != nil:
-		resp.Diagnostics.Append(diagnose.API("read", state.title(), "The state was left as it was.", err))
+	case !tfbase.Found(ctx, state.title(), err, resp):
 	case state.DisplayName.IsNull() && r.form.mismatch(image) != nil: // everything but an import knows it
 		resp.Diagnostics.Append(r.form.mismatch(image)...)
 	default:
@@ -130,10 +121,7 @@ func (r *lifecycle) Read(ctx context.Context, req resource.ReadRequest, resp *re
 // Update changes what can change in place, and finishes an image that is not ready.
 func (r *lifecycle) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan, state model
-	resp.Diagnostics.Append(r.form.read(ctx, req.Plan, &plan)...)
-	resp.Diagnostics.Append(r.form.read(ctx, req.State, &state)...)
-	resp.Diagnostics.Append(r.Connected()...)
-	if resp.Diagnostics.HasError() {
+	if !r.Loaded(&resp.Diagnostics, r.form.read(ctx, req.Plan, &plan), r.form.read(ctx, req.State, &state)) {
 		return
 	}
 	ctx, cancel := plan.Timeouts.Updating(ctx, limits)
@@ -155,9 +143,7 @@ func (r *lifecycle) Update(ctx context.Context, req resource.UpdateRequest, resp
 // Delete removes the image in any state and waits until it is gone.
 func (r *lifecycle) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state model
-	resp.Diagnostics.Append(r.form.read(ctx, req.State, &state)...)
-	resp.Diagnostics.Append(r.Connected()...)
-	if resp.Diagnostics.HasError() {
+	if !r.Loaded(&resp.Diagnostics, r.form.read(ctx, req.State, &state)) {
 		return
 	}
 	ctx, cancel := state.Timeouts.Deleting(ctx, limits)

@@ -8,13 +8,12 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
@@ -37,7 +36,7 @@ func (r *lifecycle) rehearse(ctx context.Context, plan *model) diag.Diagnostics 
 	}
 	err := r.images.DryRunCreate(ctx, wanted.Namespace, wanted)
 	switch {
-	case err == nil, apierrors.IsAlreadyExists(err), apierrors.IsForbidden(err), !refusal(err):
+	case err == nil, apierrors.IsAlreadyExists(err), apierrors.IsForbidden(err), !kube.Refused(err) && !apierrors.IsConflict(err):
 		return nil // a replacement, or something that the apply will report better
 	case apierrors.IsConflict(err):
 		return r.rehearsedConflict(ctx, plan)
@@ -46,13 +45,6 @@ func (r *lifecycle) rehearse(ctx context.Context, plan *model) diag.Diagnostics 
 			"Harvester would not accept the %s as things are: %s\n\nThat is well if this run creates what is missing.", plan.title(), diagnose.Said(err)))}
 	}
 	return diag.Diagnostics{diagnose.API("plan", plan.title(), "Harvester was asked without creating anything.", err)}
-}
-
-// refusal says that a webhook or the API judged the object; everything else is
-// trouble on the way.
-func refusal(err error) bool {
-	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsConflict(err) ||
-		strings.Contains(err.Error(), "denied the request")
 }
 
 // rehearsedConflict: the display name is taken, unless it is by the very image
@@ -72,20 +64,8 @@ func (r *lifecycle) rehearsedConflict(ctx context.Context, plan *model) diag.Dia
 
 // known says that everything the server would be told is known.
 func (m *model) known() bool {
-	for _, value := range []attr.Value{
+	return tfbase.Known(
 		m.Name, m.Namespace, m.DisplayName, m.SourceType, m.Backend, m.URL, m.PVCNamespace, m.PVCName, m.Checksum,
 		m.SecurityParameters, m.StorageClassName, m.Labels, m.Tags, m.Description,
-	} {
-		if value.IsUnknown() {
-			return false
-		}
-	}
-	for _, values := range []types.Map{m.SecurityParameters, m.Labels, m.Tags} {
-		for _, value := range values.Elements() {
-			if value.IsUnknown() {
-				return false
-			}
-		}
-	}
-	return true
+	)
 }

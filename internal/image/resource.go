@@ -23,13 +23,7 @@ const Type = "harvester_image"
 // Resource is harvester_image.
 type Resource struct{ lifecycle }
 
-var (
-	_ resource.ResourceWithConfigure      = (*Resource)(nil)
-	_ resource.ResourceWithImportState    = (*Resource)(nil)
-	_ resource.ResourceWithModifyPlan     = (*Resource)(nil)
-	_ resource.ResourceWithUpgradeState   = (*Resource)(nil)
-	_ resource.ResourceWithValidateConfig = (*Resource)(nil)
-)
+var _ tfbase.Kind = (*Resource)(nil)
 
 // NewResource returns the resource, not yet configured.
 func NewResource() resource.Resource {

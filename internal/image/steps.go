@@ -16,6 +16,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
+	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
 	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
@@ -113,13 +114,7 @@ func (r *lifecycle) change(ctx context.Context, plan, state *model) (*api.Virtua
 	if diags.HasError() {
 		return nil, diags
 	}
-	var image *api.VirtualMachineImage
-	var err error
-	if len(patch) > 0 {
-		image, err = r.images.Patch(ctx, plan.Namespace.ValueString(), plan.Name.ValueString(), patch)
-	} else {
-		image, err = r.images.Get(ctx, plan.Namespace.ValueString(), plan.Name.ValueString())
-	}
+	image, err := objects.Change(ctx, r.images, plan.Namespace.ValueString(), plan.Name.ValueString(), patch)
 	if err != nil {
 		return nil, diag.Diagnostics{diagnose.API("change", plan.title(), "Nothing was changed.", err)}
 	}
@@ -144,7 +139,7 @@ func (r *lifecycle) finish(ctx context.Context, image *api.VirtualMachineImage, 
 		filler.content = func(ctx context.Context) (*transfer.Content, error) {
 			content, diags := r.readyToSend(ctx, plan, leftAsIs)
 			if diags.HasError() {
-				return nil, &reported{diags}
+				return nil, &objects.DescribedError{Diagnostics: diags}
 			}
 			plan.FileSHA512 = types.StringValue(content.SHA512)
 			return content, nil
@@ -175,14 +170,14 @@ func (f *filler) run(ctx context.Context, image *api.VirtualMachineImage, plan *
 	if latest == nil {
 		latest = image
 	}
-	var known *reported
+	known, described := errors.AsType[*objects.DescribedError](err)
 	switch {
 	case err == nil:
 		return latest, nil
 	case errors.Is(err, errGone):
 		return nil, diag.Diagnostics{diagnose.API("finish", plan.title(), "It is not in the state any more. The next apply makes it anew.", err)}
-	case errors.As(err, &known):
-		return latest, known.diags
+	case described:
+		return latest, known.Diagnostics
 	}
 	return latest, diag.Diagnostics{unfinished(plan, latest, left, err)}
 }

@@ -203,3 +203,23 @@ func TestTransient(t *testing.T) {
 		}
 	}
 }
+
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	things := schema.GroupResource{Resource: "things"}
+	for name, test := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"nothing":     {nil, false},
+		"reset":       {errors.New("connection reset by peer"), false},
+		"forbidden":   {apierrors.NewForbidden(things, "a", errors.New("no")), false},
+		"quota":       {apierrors.NewForbidden(things, "a", errors.New("exceeded quota: storage")), true},
+		"bad request": {apierrors.NewBadRequest("no such field"), true},
+		"a webhook":   {apierrors.NewInternalError(errors.New(`admission webhook "validator.harvesterhci.io" denied the request: x`)), true},
+	} {
+		if got := Refused(test.err); got != test.want {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}

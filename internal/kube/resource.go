@@ -36,6 +36,9 @@ func For[T any](c *Client, gvr schema.GroupVersionResource, kind string) Resourc
 	return Resource[T]{client: c.dynamic.Resource(gvr), gvr: gvr, gvk: gvr.GroupVersion().WithKind(kind), recent: c.recent}
 }
 
+// GVR is the kind as the API names it.
+func (r Resource[T]) GVR() schema.GroupVersionResource { return r.gvr }
+
 func (r Resource[T]) in(namespace string) dynamic.ResourceInterface {
 	if namespace == "" {
 		return r.client
@@ -151,4 +154,11 @@ func Transient(err error) bool {
 	code := status.Status().Code
 	// Harvester's webhooks answer 500 when they refuse.
 	return code == http.StatusTooManyRequests || code >= http.StatusInternalServerError && !strings.Contains(err.Error(), "webhook")
+}
+
+// Refused says that a webhook, a quota or the API judged the object; everything else is
+// trouble on the way.
+func Refused(err error) bool {
+	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) ||
+		err != nil && (strings.Contains(err.Error(), "denied the request") || strings.Contains(err.Error(), "exceeded quota"))
 }

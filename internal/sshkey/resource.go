@@ -11,10 +11,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
-	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
@@ -28,13 +26,7 @@ type Resource struct {
 	keys kube.Resource[api.KeyPair]
 }
 
-var (
-	_ resource.ResourceWithConfigure      = (*Resource)(nil)
-	_ resource.ResourceWithImportState    = (*Resource)(nil)
-	_ resource.ResourceWithModifyPlan     = (*Resource)(nil)
-	_ resource.ResourceWithUpgradeState   = (*Resource)(nil)
-	_ resource.ResourceWithValidateConfig = (*Resource)(nil)
-)
+var _ tfbase.Kind = (*Resource)(nil)
 
 // NewResource returns the resource, not yet configured.
 func NewResource() resource.Resource { return &Resource{Base: tfbase.Base{TypeName: Type}} }
@@ -64,9 +56,7 @@ func (r *Resource) ImportState(ctx context.Context, req resource.ImportStateRequ
 // Create makes the key and waits for its validation. It is in the state before the wait begins.
 func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan model
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	resp.Diagnostics.Append(r.Connected()...)
-	if resp.Diagnostics.HasError() {
+	if !r.Loaded(&resp.Diagnostics, req.Plan.Get(ctx, &plan)) {
 		return
 	}
 	ctx, cancel := plan.Timeouts.Creating(ctx, limits)
@@ -86,21 +76,14 @@ func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp 
 // Read refreshes the state. Only a NotFound removes it.
 func (r *Resource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state model
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	resp.Diagnostics.Append(r.Connected()...)
-	if resp.Diagnostics.HasError() {
+	if !r.Loaded(&resp.Diagnostics, req.State.Get(ctx, &state)) {
 		return
 	}
 	ctx, cancel := state.Timeouts.Reading(ctx, limits)
 	defer cancel()
 
 	pair, err := r.keys.Recent(ctx, state.Namespace.ValueString(), state.Name.ValueString())
-	switch {
-	case apierrors.IsNotFound(err):
-		resp.State.RemoveResource(ctx)
-	case err != nil:
-		resp.Diagnostics.Append(diagnose.API("read", state.title(), "The state was left as it was.", err))
-	default:
+	if tfbase.Found(ctx, state.title(), err, resp) {
 		resp.Diagnostics.Append(save(ctx, &state, pair, &resp.State)...)
 	}
 }
@@ -108,10 +91,7 @@ func (r *Resource) Read(ctx context.Context, req resource.ReadRequest, resp *res
 // Update changes the key in place and waits for its validation.
 func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan, state model
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	resp.Diagnostics.Append(r.Connected()...)
-	if resp.Diagnostics.HasError() {
+	if !r.Loaded(&resp.Diagnostics, req.Plan.Get(ctx, &plan), req.State.Get(ctx, &state)) {
 		return
 	}
 	ctx, cancel := plan.Timeouts.Updating(ctx, limits)
@@ -127,39 +107,10 @@ func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp 
 	resp.Diagnostics.Append(save(ctx, &plan, pair, &resp.State)...)
 }
 
-// change sends what differs; nothing, if only the validation is to be waited for.
-func (r *Resource) change(ctx context.Context, plan, state *model) (*api.KeyPair, diag.Diagnostics) {
-	patch, diags := plan.patch(ctx, state)
-	if diags.HasError() {
-		return nil, diags
-	}
-	var pair *api.KeyPair
-	var err error
-	if namespace, name := plan.Namespace.ValueString(), plan.Name.ValueString(); len(patch) > 0 {
-		pair, err = r.keys.Patch(ctx, namespace, name, patch)
-	} else {
-		pair, err = r.keys.Get(ctx, namespace, name)
-	}
-	if err != nil {
-		return nil, diag.Diagnostics{diagnose.API("change", plan.title(), unchangedBy(err), err)}
-	}
-	return pair, nil
-}
-
-// unchangedBy says what state a failed change leaves things in.
-func unchangedBy(err error) string {
-	if kube.Transient(err) {
-		return "Whether it was changed is not known: the next plan shows what is left to do."
-	}
-	return "It was left as it was."
-}
-
 // Delete removes the key.
 func (r *Resource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state model
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	resp.Diagnostics.Append(r.Connected()...)
-	if resp.Diagnostics.HasError() {
+	if !r.Loaded(&resp.Diagnostics, req.State.Get(ctx, &state)) {
 		return
 	}
 	ctx, cancel := state.Timeouts.Deleting(ctx, limits)

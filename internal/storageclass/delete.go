@@ -12,53 +12,41 @@ import (
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
-	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
 // remove deletes the class and waits until it is gone.
 func (r *Resource) remove(ctx context.Context, state *model) diag.Diagnostics {
-	class, err := r.classes.Get(ctx, "", state.Name.ValueString())
-	if apierrors.IsNotFound(err) {
-		return nil
+	removal := objects.Removing(r.Session.Hub, r.classes, state.title(), "", state.Name.ValueString())
+	removal.Request = func(ctx context.Context, class *storagev1.StorageClass) diag.Diagnostics {
+		return r.requestDeletion(ctx, state, class)
 	}
-	if err == nil {
-		err = r.requestDeletion(ctx, state, func() error { return r.classes.Delete(ctx, "", class.Name, class.UID) })
-	}
-	switch {
-	case err != nil && usedByImages(err):
-		return diag.Diagnostics{r.inUse(ctx, state, err)}
-	case err != nil:
-		return diag.Diagnostics{diagnose.API("delete", state.title(), "It was not deleted.", err)}
-	}
-	target := wait.Target{Resource: api.StorageClasses, Name: class.Name, UID: class.UID}
-	if err := r.Session.Hub.UntilGone(ctx, target, stillThere); err != nil {
-		return diag.Diagnostics{diagnose.API("delete", state.title(), "Its deletion was requested and goes on; the next apply checks again.", err)}
-	}
-	return nil
+	return removal.Run(ctx)
 }
 
 // requestDeletion asks for the deletion. An image that was deleted a moment ago stands in
 // the way until Harvester has noticed.
-func (r *Resource) requestDeletion(ctx context.Context, state *model, request func() error) error {
+func (r *Resource) requestDeletion(ctx context.Context, state *model, class *storagev1.StorageClass) diag.Diagnostics {
 	for {
-		err := request()
+		err := r.classes.Delete(ctx, "", class.Name, class.UID)
 		switch {
 		case err == nil, apierrors.IsNotFound(err):
 			return nil
-		case !usedByImages(err) || ctx.Err() != nil:
-			return err
+		case !usedByImages(err):
+			return objects.NotDeleted(state.title(), err)
 		}
-		images, listed := r.users(ctx, state.Name.ValueString())
-		if listed != nil || slices.ContainsFunc(images, func(image imagestate.Image) bool { return image.State != imagestate.Terminating }) {
-			return err
+		images, listed := r.users(ctx, class.Name)
+		if listed != nil || ctx.Err() != nil || slices.ContainsFunc(images, func(image imagestate.Image) bool { return image.State != imagestate.Terminating }) {
+			return diag.Diagnostics{r.inUse(ctx, state, err)}
 		}
-		pause(ctx, 500*time.Millisecond)
+		wait.Pause(ctx, 500*time.Millisecond)
 	}
 }
 

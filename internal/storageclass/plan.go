@@ -6,18 +6,17 @@ package storageclass
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	storagev1 "k8s.io/api/storage/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/encryption"
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
@@ -27,7 +26,7 @@ const nothingDone = "Nothing was created or changed."
 func (r *Resource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
 	var config model
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	if resp.Diagnostics.HasError() || !known(config.Parameters) {
+	if resp.Diagnostics.HasError() || !tfbase.Known(config.Parameters) {
 		return
 	}
 	if finding := encryption.CheckParameters(config.Name.ValueString(), config.parameters()); finding != nil {
@@ -85,10 +84,10 @@ func (m *model) replaces(state *model) bool {
 // planCreate checks a creation, or the second half of a replacement.
 func (r *Resource) planCreate(ctx context.Context, plan *model) diag.Diagnostics {
 	diags := r.checkSecret(ctx, plan, atPlan)
-	if len(diags) > 0 {
-		return r.asConfigured(diags)
+	if len(diags) == 0 {
+		diags = r.rehearse(ctx, plan)
 	}
-	return r.asConfigured(r.rehearse(ctx, plan))
+	return r.Session.PlanChecks.Soften(diags...)
 }
 
 // moment is when a check runs: what is missing at plan may be made by this run.
@@ -102,7 +101,7 @@ const (
 // checkSecret judges the secret of a class for encryption. Without the right to read it,
 // that is left to Harvester.
 func (r *Resource) checkSecret(ctx context.Context, plan *model, when moment) diag.Diagnostics {
-	if !known(plan.Parameters) {
+	if !tfbase.Known(plan.Parameters) {
 		return nil
 	}
 	finding, err := encryption.Behind(ctx, plan.parameters(), r.secrets.Get)
@@ -132,16 +131,10 @@ func (r *Resource) rehearse(ctx context.Context, plan *model) diag.Diagnostics {
 	}
 	delete(wanted.Annotations, api.AnnotationDefaultClass)
 	err := r.classes.DryRunCreate(ctx, "", wanted)
-	if err == nil || !refusal(err) {
+	if err == nil || !kube.Refused(err) {
 		return nil // or something that the apply will report better
 	}
 	return diag.Diagnostics{diagnose.API("plan", plan.title(), "Harvester was asked without creating anything.", err)}
-}
-
-// refusal says that a webhook or the API judged the object; everything else is trouble
-// on the way.
-func refusal(err error) bool {
-	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || strings.Contains(err.Error(), "denied the request")
 }
 
 // planDefault warns of a class that is the default already. This run may change that.
@@ -176,32 +169,8 @@ func (r *Resource) otherDefault(ctx context.Context, plan *model) *storagev1.Sto
 	return nil
 }
 
-func (r *Resource) asConfigured(found diag.Diagnostics) (all diag.Diagnostics) {
-	if r.Session.PlanChecks != tfbase.ChecksWarn {
-		return found
-	}
-	for _, one := range found {
-		if at, ok := one.(diag.DiagnosticWithPath); ok {
-			all.AddAttributeWarning(at.Path(), one.Summary(), one.Detail())
-		} else {
-			all.AddWarning(one.Summary(), one.Detail())
-		}
-	}
-	return all
-}
-
 // known says that everything the server would be told is known.
 func (m *model) known() bool {
-	return known(m.Name, m.Description, m.Labels, m.Tags, m.VolumeProvisioner, m.ReclaimPolicy, m.VolumeBindingMode,
+	return tfbase.Known(m.Name, m.Description, m.Labels, m.Tags, m.VolumeProvisioner, m.ReclaimPolicy, m.VolumeBindingMode,
 		m.AllowVolumeExpansion, m.Parameters, m.AllowedTopologies)
-}
-
-func known(values ...attr.Value) bool {
-	for _, value := range values {
-		terraform, err := value.ToTerraformValue(context.Background())
-		if err != nil || !terraform.IsFullyKnown() {
-			return false
-		}
-	}
-	return true
 }

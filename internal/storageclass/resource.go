@@ -13,10 +13,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
-	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
@@ -33,13 +31,7 @@ type Resource struct {
 	secrets kube.Resource[corev1.Secret]
 }
 
-var (
-	_ resource.ResourceWithConfigure      = (*Resource)(nil)
-	_ resource.ResourceWithImportState    = (*Resource)(nil)
-	_ resource.ResourceWithModifyPlan     = (*Resource)(nil)
-	_ resource.ResourceWithUpgradeState   = (*Resource)(nil)
-	_ resource.ResourceWithValidateConfig = (*Resource)(nil)
-)
+var _ tfbase.Kind = (*Resource)(nil)
 
 // NewResource returns the resource, not yet configured.
 func NewResource() resource.Resource { return &Resource{Base: tfbase.Base{TypeName: Type}} }
@@ -66,9 +58,7 @@ func (r *Resource) ImportState(ctx context.Context, req resource.ImportStateRequ
 // Create makes the class.
 func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan model
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	resp.Diagnostics.Append(r.Connected()...)
-	if resp.Diagnostics.HasError() {
+	if !r.Loaded(&resp.Diagnostics, req.Plan.Get(ctx, &plan)) {
 		return
 	}
 	ctx, cancel := plan.Timeouts.Creating(ctx, limits)
@@ -88,21 +78,14 @@ func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp 
 // Read refreshes the state. Only a NotFound removes it.
 func (r *Resource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state model
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	resp.Diagnostics.Append(r.Connected()...)
-	if resp.Diagnostics.HasError() {
+	if !r.Loaded(&resp.Diagnostics, req.State.Get(ctx, &state)) {
 		return
 	}
 	ctx, cancel := state.Timeouts.Reading(ctx, limits)
 	defer cancel()
 
 	class, err := r.classes.Recent(ctx, "", state.Name.ValueString())
-	switch {
-	case apierrors.IsNotFound(err):
-		resp.State.RemoveResource(ctx)
-	case err != nil:
-		resp.Diagnostics.Append(diagnose.API("read", state.title(), "The state was left as it was.", err))
-	default:
+	if tfbase.Found(ctx, state.title(), err, resp) {
 		resp.Diagnostics.Append(save(ctx, &state, class, &resp.State)...)
 	}
 }
@@ -110,10 +93,7 @@ func (r *Resource) Read(ctx context.Context, req resource.ReadRequest, resp *res
 // Update changes what can change in place.
 func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan, state model
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	resp.Diagnostics.Append(r.Connected()...)
-	if resp.Diagnostics.HasError() {
+	if !r.Loaded(&resp.Diagnostics, req.Plan.Get(ctx, &plan), req.State.Get(ctx, &state)) {
 		return
 	}
 	ctx, cancel := plan.Timeouts.Updating(ctx, limits)
@@ -129,9 +109,7 @@ func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp 
 // Delete removes the class and waits until it is gone.
 func (r *Resource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state model
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	resp.Diagnostics.Append(r.Connected()...)
-	if resp.Diagnostics.HasError() {
+	if !r.Loaded(&resp.Diagnostics, req.State.Get(ctx, &state)) {
 		return
 	}
 	ctx, cancel := state.Timeouts.Deleting(ctx, limits)

@@ -10,6 +10,16 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 )
 
+// Kind is all that a resource can do. Terraform's framework asks for each of these by itself, and
+// takes what is missing, or misspelt, for not wanted.
+type Kind interface {
+	resource.ResourceWithConfigure
+	resource.ResourceWithImportState
+	resource.ResourceWithModifyPlan
+	resource.ResourceWithUpgradeState
+	resource.ResourceWithValidateConfig
+}
+
 // Base is what every resource does alike. Resources embed it, with their TypeName.
 type Base struct {
 	TypeName string

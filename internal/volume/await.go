@@ -13,12 +13,12 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
@@ -120,32 +120,11 @@ func colon(text string) string {
 func (r *Resource) hint(ctx context.Context, m *model) string {
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
-	list, err := r.Session.Client.Dynamic().Resource(api.Events).Namespace(m.Namespace.ValueString()).
-		List(ctx, metav1.ListOptions{FieldSelector: "type=Warning,involvedObject.name=" + m.Name.ValueString()})
-	if err != nil {
+	warning := objects.LastWarning(ctx, r.Session.Client, m.Namespace.ValueString(), m.Name.ValueString())
+	if warning == "" {
 		return ""
 	}
-	var events []corev1.Event
-	for i := range list.Items {
-		if event, err := kube.Decode[corev1.Event](&list.Items[i]); err == nil {
-			events = append(events, *event)
-		}
-	}
-	if len(events) == 0 {
-		return ""
-	}
-	newest := slices.MaxFunc(events, func(a, b corev1.Event) int { return eventTime(a).Compare(eventTime(b)) })
-	return "Last warning about the volume: " + newest.Reason + ": " + newest.Message
-}
-
-func eventTime(event corev1.Event) time.Time {
-	switch {
-	case !event.LastTimestamp.IsZero():
-		return event.LastTimestamp.Time
-	case !event.EventTime.IsZero():
-		return event.EventTime.Time
-	}
-	return event.CreationTimestamp.Time
+	return "Last warning about the volume: " + warning
 }
 
 // afterwards is a little time to look around after the time is up.

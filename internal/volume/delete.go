@@ -18,6 +18,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
@@ -55,14 +56,14 @@ func (r *Resource) removeUnborn(ctx context.Context, state *model) diag.Diagnost
 		return nil // no such thing: the volume is gone
 	}
 	if err := r.dataVolumes.Delete(ctx, data.Namespace, data.Name, data.UID); err != nil && !apierrors.IsNotFound(err) {
-		return diag.Diagnostics{diagnose.API("delete", state.title(), "It was not deleted.", err)}
+		return objects.NotDeleted(state.title(), err)
 	}
 	return r.awaitEnd(ctx, state, wait.Target{Resource: api.DataVolumes, Namespace: data.Namespace, Name: data.Name, UID: data.UID})
 }
 
 func (r *Resource) awaitEnd(ctx context.Context, state *model, target wait.Target) diag.Diagnostics {
 	err := r.Session.Hub.UntilGone(ctx, target, func(object *unstructured.Unstructured) string {
-		return "being deleted" + heldBy(object.GetFinalizers())
+		return "being deleted" + objects.HeldBy(object.GetFinalizers())
 	})
 	if err == nil {
 		return nil
@@ -73,7 +74,7 @@ func (r *Resource) awaitEnd(ctx context.Context, state *model, target wait.Targe
 	if users, _ := r.users(after, target.Namespace, target.Name); len(users) > 0 {
 		hint = fmt.Sprintf("It is used by the virtual machine %s, so Kubernetes keeps it until that has ended.", strings.Join(users, ", "))
 	}
-	return diag.Diagnostics{diagnose.API("delete", state.title(), paragraphs(hint, "Its deletion was requested and goes on; the next apply checks again."), err)}
+	return diag.Diagnostics{diagnose.API("delete", state.title(), paragraphs(hint, objects.LeftDeleting), err)}
 }
 
 // requestDeletion asks for the deletion. A machine that is itself being deleted stands in
@@ -87,11 +88,11 @@ func (r *Resource) requestDeletion(ctx context.Context, state *model, claim *cor
 		machine, inUse := userOf(err, claim.Namespace)
 		switch {
 		case !inUse:
-			return diag.Diagnostics{diagnose.API("delete", state.title(), "It was not deleted.", err)}
+			return objects.NotDeleted(state.title(), err)
 		case !r.leaving(ctx, machine, claim.Name):
 			return diag.Diagnostics{inUseDiagnostic(state, machine)}
 		}
-		if pause(ctx, 500*time.Millisecond); ctx.Err() != nil {
+		if wait.Pause(ctx, 500*time.Millisecond); ctx.Err() != nil {
 			return diag.Diagnostics{diagnose.API("delete", state.title(),
 				fmt.Sprintf("It was not deleted: the virtual machine %q has it still.", machine), ctx.Err())}
 		}

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -92,9 +91,9 @@ func (r *Resource) planMissingClass(ctx context.Context, plan *model, severity d
 		"There is no storage class %q in this cluster, so the %s could not be made now.\n\n"+
 			"Choose another, or refer to the resource that creates it (harvester_storageclass.<name>.name), so that Terraform makes it first.", name, plan.title()))
 	if severity == diag.SeverityWarning {
-		return warnings(diag.Diagnostics{found})
+		return tfbase.Warnings(found)
 	}
-	return r.asConfigured(found)
+	return r.Session.PlanChecks.Soften(found)
 }
 
 func shrinkage(plan, state *model) diag.Diagnostic {
@@ -120,10 +119,7 @@ func (r *Resource) planCreate(ctx context.Context, plan *model) diag.Diagnostics
 	if !diags.HasError() {
 		diags.Append(r.rehearse(ctx, plan)...)
 	}
-	if r.Session.PlanChecks == tfbase.ChecksWarn {
-		return warnings(diags)
-	}
-	return diags
+	return r.Session.PlanChecks.Soften(diags...)
 }
 
 // planClass judges the storage class as far as it is known. One that is not there may be
@@ -168,34 +164,15 @@ func (r *Resource) rehearse(ctx context.Context, plan *model) diag.Diagnostics {
 		return diags
 	}
 	err := r.claims.DryRunCreate(ctx, claim.Namespace, claim)
-	if err == nil || !refusal(err) {
+	if err == nil || !kube.Refused(err) {
 		return nil // or something that the apply will report better
 	}
 	return diag.Diagnostics{diagnose.API("plan", plan.title(), "Harvester was asked without creating anything.", err)}
 }
 
-// refusal says that a webhook, the quota or the API judged the object; everything else is
-// trouble on the way.
-func refusal(err error) bool {
-	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) ||
-		strings.Contains(err.Error(), "denied the request") || strings.Contains(err.Error(), "exceeded quota")
-}
-
 // known says that everything the server would be told is known; it fills in the class by itself.
 func (m *model) known() bool {
-	for _, value := range []attr.Value{m.Name, m.Namespace, m.Size, m.Image, m.VolumeMode, m.AccessMode, m.Description, m.Labels, m.Tags} {
-		if value.IsUnknown() {
-			return false
-		}
-	}
-	for _, values := range []map[string]attr.Value{m.Labels.Elements(), m.Tags.Elements()} {
-		for _, value := range values {
-			if value.IsUnknown() {
-				return false
-			}
-		}
-	}
-	return true
+	return tfbase.Known(m.Name, m.Namespace, m.Size, m.Image, m.VolumeMode, m.AccessMode, m.Description, m.Labels, m.Tags)
 }
 
 // planGrowth judges whether the volume can grow as things are.
@@ -205,7 +182,7 @@ func (r *Resource) planGrowth(ctx context.Context, plan, state *model) diag.Diag
 	}
 	class, err := r.classes.Recent(ctx, "", state.StorageClassName.ValueString())
 	if err == nil && (class.AllowVolumeExpansion == nil || !*class.AllowVolumeExpansion) {
-		return r.asConfigured(diag.NewAttributeErrorDiagnostic(path.Root("size"), "Storage class does not let volumes grow", fmt.Sprintf(
+		return r.Session.PlanChecks.Soften(diag.NewAttributeErrorDiagnostic(path.Root("size"), "Storage class does not let volumes grow", fmt.Sprintf(
 			"The %s has %s, and the configuration asks for %s, but its storage class %q has allow_volume_expansion = false.\n\n"+
 				"Set the size to %s again, or let the class's volumes grow first (allow_volume_expansion = true).",
 			plan.title(), state.Size.ValueString(), plan.Size.ValueString(), class.Name, state.Size.ValueString())))
@@ -214,24 +191,5 @@ func (r *Resource) planGrowth(ctx context.Context, plan, state *model) diag.Diag
 	if err == nil || kube.Transient(err) || apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 		return nil
 	}
-	return r.asConfigured(diag.WithPath(path.Root("size"), growthRefused(plan, "Harvester was asked without changing anything.", err)))
-}
-
-func (r *Resource) asConfigured(found diag.Diagnostic) diag.Diagnostics {
-	if r.Session.PlanChecks == tfbase.ChecksWarn {
-		return warnings(diag.Diagnostics{found})
-	}
-	return diag.Diagnostics{found}
-}
-
-// warnings are the findings without the force to end the run.
-func warnings(found diag.Diagnostics) (all diag.Diagnostics) {
-	for _, one := range found {
-		if at, ok := one.(diag.DiagnosticWithPath); ok {
-			all.AddAttributeWarning(at.Path(), one.Summary(), one.Detail())
-		} else {
-			all.AddWarning(one.Summary(), one.Detail())
-		}
-	}
-	return all
+	return r.Session.PlanChecks.Soften(diag.WithPath(path.Root("size"), growthRefused(plan, "Harvester was asked without changing anything.", err)))
 }

@@ -39,7 +39,6 @@ type clients struct {
 	classes     kube.Resource[storagev1.StorageClass]
 	images      kube.Resource[api.VirtualMachineImage]
 	machines    kube.Resource[api.MachineVolumes]
-	events      kube.Resource[corev1.Event]
 }
 
 func newClients(client *kube.Client) clients {
@@ -49,17 +48,10 @@ func newClients(client *kube.Client) clients {
 		classes:     kube.For[storagev1.StorageClass](client, api.StorageClasses, "StorageClass"),
 		images:      kube.For[api.VirtualMachineImage](client, api.Images, api.KindImage),
 		machines:    kube.For[api.MachineVolumes](client, api.VirtualMachines, "VirtualMachine"),
-		events:      kube.For[corev1.Event](client, api.Events, "Event"),
 	}
 }
 
-var (
-	_ resource.ResourceWithConfigure      = (*Resource)(nil)
-	_ resource.ResourceWithImportState    = (*Resource)(nil)
-	_ resource.ResourceWithModifyPlan     = (*Resource)(nil)
-	_ resource.ResourceWithUpgradeState   = (*Resource)(nil)
-	_ resource.ResourceWithValidateConfig = (*Resource)(nil)
-)
+var _ tfbase.Kind = (*Resource)(nil)
 
 // NewResource returns the resource, not yet configured.
 func NewResource() resource.Resource { return &Resource{Base: tfbase.Base{TypeName: Type}} }
@@ -86,9 +78,7 @@ func (r *Resource) ImportState(ctx context.Context, req resource.ImportStateRequ
 // checked is checked before the first write; the id is in the state before the wait begins.
 func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan model
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	resp.Diagnostics.Append(r.Connected()...)
-	if resp.Diagnostics.HasError() {
+	if !r.Loaded(&resp.Diagnostics, req.Plan.Get(ctx, &plan)) {
 		return
 	}
 	ctx, cancel := plan.Timeouts.Creating(ctx, limits)
@@ -111,21 +101,14 @@ func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp 
 // Read refreshes the state. Only a NotFound removes it.
 func (r *Resource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state model
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	resp.Diagnostics.Append(r.Connected()...)
-	if resp.Diagnostics.HasError() {
+	if !r.Loaded(&resp.Diagnostics, req.State.Get(ctx, &state)) {
 		return
 	}
 	ctx, cancel := state.Timeouts.Reading(ctx, limits)
 	defer cancel()
 
 	seen, err := r.glance(ctx, state.Namespace.ValueString(), state.Name.ValueString())
-	switch {
-	case apierrors.IsNotFound(err):
-		resp.State.RemoveResource(ctx)
-	case err != nil:
-		resp.Diagnostics.Append(diagnose.API("read", state.title(), "The state was left as it was.", err))
-	default:
+	if tfbase.Found(ctx, state.title(), err, resp) {
 		resp.Diagnostics.Append(save(ctx, &state, seen, &resp.State)...)
 	}
 }
@@ -134,10 +117,7 @@ func (r *Resource) Read(ctx context.Context, req resource.ReadRequest, resp *res
 // what describes it.
 func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan, state model
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	resp.Diagnostics.Append(r.Connected()...)
-	if resp.Diagnostics.HasError() {
+	if !r.Loaded(&resp.Diagnostics, req.Plan.Get(ctx, &plan), req.State.Get(ctx, &state)) {
 		return
 	}
 	ctx, cancel := plan.Timeouts.Updating(ctx, limits)
@@ -156,9 +136,7 @@ func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp 
 // Delete removes the volume and waits until it is gone.
 func (r *Resource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state model
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	resp.Diagnostics.Append(r.Connected()...)
-	if resp.Diagnostics.HasError() {
+	if !r.Loaded(&resp.Diagnostics, req.State.Get(ctx, &state)) {
 		return
 	}
 	ctx, cancel := state.Timeouts.Deleting(ctx, limits)

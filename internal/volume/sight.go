@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
@@ -55,7 +56,7 @@ func (s sight) state() string {
 func (s sight) message() string {
 	switch growth := growing(s.claim); {
 	case s.claim.DeletionTimestamp != nil:
-		return "Being deleted" + heldBy(s.claim.Finalizers) + "."
+		return "Being deleted" + objects.HeldBy(s.claim.Finalizers) + "."
 	case s.claim.Status.Phase == corev1.ClaimLost:
 		return "What held its data is gone."
 	case s.awaitsUse && s.claim.Status.Phase != corev1.ClaimBound:
@@ -86,13 +87,6 @@ func growing(claim *corev1.PersistentVolumeClaim) string {
 		}
 	}
 	return strings.Join(texts, ": ") + "."
-}
-
-func heldBy(finalizers []string) string {
-	if len(finalizers) == 0 {
-		return ""
-	}
-	return ", held by " + strings.Join(finalizers, ", ")
 }
 
 // look reads all there is to see of a volume. The error is that of the volume itself if there is none.

@@ -1,0 +1,78 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package objects
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
+)
+
+// tries is how often a request is sent at most.
+const tries = 5
+
+// Retry sends a request again while it fails on its way, or in a server in trouble. An earlier
+// one may have taken effect all the same.
+func Retry[T any](ctx context.Context, request func(context.Context) (T, error)) (T, error) {
+	for try := 1; ; try++ {
+		answer, err := request(ctx)
+		if try == tries || !transient(err) || ctx.Err() != nil {
+			return answer, err
+		}
+		wait.Pause(ctx, time.Second<<try)
+	}
+}
+
+func transient(err error) bool {
+	_, final := errors.AsType[*DescribedError](err)
+	return !final && kube.Transient(err)
+}
+
+// DescribedError is an error that has its diagnostics already: the step that met it knows more about
+// it than its class tells.
+type DescribedError struct{ Diagnostics diag.Diagnostics }
+
+// Error is the general part of it.
+func (d *DescribedError) Error() string { return d.Diagnostics[0].Summary() }
+
+// Failed describes an error, unless that was done already. See diagnose.API.
+func Failed(doing, title, left string, err error) diag.Diagnostics {
+	if known, ok := errors.AsType[*DescribedError](err); ok {
+		return known.Diagnostics
+	}
+	return diag.Diagnostics{diagnose.API(doing, title, left, err)}
+}
+
+// Change sends a merge patch and returns the object as it is then. An empty one is not sent.
+func Change[T any](ctx context.Context, kind kube.Resource[T], namespace, name string, patch map[string]any) (*T, error) {
+	if len(patch) == 0 {
+		return kind.Get(ctx, namespace, name)
+	}
+	return kind.Patch(ctx, namespace, name, patch)
+}
+
+// Unchanged says what state a failed change leaves things in.
+func Unchanged(err error) string {
+	if kube.Transient(err) {
+		return "Whether it was changed is not known: the next plan shows what is left to do."
+	}
+	return "It was left as it was."
+}
+
+// Fingerprint is the same for the same facts: what cannot change in an object. Two objects of one
+// name with the same fingerprint are the same object.
+func Fingerprint(facts ...any) string {
+	text, _ := json.Marshal(facts)
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,85 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package tfbase
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	groups "k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+func TestLoaded(t *testing.T) {
+	t.Parallel()
+	wrong := diag.Diagnostics{diag.NewErrorDiagnostic("Wrong", "")}
+	connected := Base{Session: &Session{}}
+	for name, test := range map[string]struct {
+		base  Base
+		loads []diag.Diagnostics
+		want  bool
+	}{
+		"loaded":        {connected, []diag.Diagnostics{nil, nil}, true},
+		"not loaded":    {connected, []diag.Diagnostics{nil, wrong}, false},
+		"not connected": {Base{}, []diag.Diagnostics{nil}, false},
+	} {
+		var diags diag.Diagnostics
+		if got := test.base.Loaded(&diags, test.loads...); got != test.want || diags.HasError() == got {
+			t.Errorf("%s: %t, %v", name, got, diags)
+		}
+	}
+}
+
+// Only a NotFound removes the state.
+func TestFound(t *testing.T) {
+	t.Parallel()
+	object := tftypes.Object{AttributeTypes: map[string]tftypes.Type{"id": tftypes.String}}
+	for name, test := range map[string]struct {
+		err                    error
+		found, removed, failed bool
+	}{
+		"found":   {nil, true, false, false},
+		"gone":    {apierrors.NewNotFound(groups.GroupResource{}, "a"), false, true, false},
+		"trouble": {errors.New("connection refused"), false, false, true},
+	} {
+		resp := &resource.ReadResponse{State: tfsdk.State{
+			Schema: schema.Schema{Attributes: map[string]schema.Attribute{"id": schema.StringAttribute{Computed: true}}},
+			Raw:    tftypes.NewValue(object, map[string]tftypes.Value{"id": tftypes.NewValue(tftypes.String, "a")}),
+		}}
+		found := Found(t.Context(), "thing", test.err, resp)
+		if found != test.found || resp.State.Raw.IsNull() != test.removed || resp.Diagnostics.HasError() != test.failed {
+			t.Errorf("%s: %t, %v, %v", name, found, resp.State.Raw, resp.Diagnostics)
+		}
+	}
+}
+
+func TestSoften(t *testing.T) {
+	t.Parallel()
+	at := path.Root("size")
+	plain, located := diag.NewErrorDiagnostic("Wrong", ""), diag.NewAttributeErrorDiagnostic(at, "Too small", "")
+	if got := ChecksError.Soften(plain, located); got.ErrorsCount() != 2 {
+		t.Errorf("errors became %v", got)
+	}
+	got := ChecksWarn.Soften(plain, located)
+	second, ok := got[1].(diag.DiagnosticWithPath)
+	if got.HasError() || got.WarningsCount() != 2 || !ok || !second.Path().Equal(at) {
+		t.Errorf("warnings became %v", got)
+	}
+}
+
+func TestKnown(t *testing.T) {
+	t.Parallel()
+	inside := types.MapValueMust(types.StringType, map[string]attr.Value{"a": types.StringUnknown()})
+	if !Known(types.StringNull(), types.BoolValue(true), types.MapNull(types.StringType)) || Known(types.StringUnknown()) || Known(types.StringNull(), inside) {
+		t.Error("what is known is taken for unknown, or the other way round")
+	}
+}

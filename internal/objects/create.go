@@ -7,7 +7,6 @@ package objects
 
 import (
 	"context"
-	"errors"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
@@ -130,7 +129,7 @@ func (c Creation[T]) failed(doing, left string, err error) diag.Diagnostics {
 
 // leftBy says what state a failed request leaves things in.
 func (c Creation[T]) leftBy(err error) string {
-	if kube.Transient(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) { // the answer was not heard
+	if unheard(err) {
 		return "Whether it was created is not known: if so, the next apply goes on with it."
 	}
 	return c.Left

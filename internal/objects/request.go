@@ -63,10 +63,15 @@ func Change[T any](ctx context.Context, kind kube.Resource[T], namespace, name s
 
 // Unchanged says what state a failed change leaves things in.
 func Unchanged(err error) string {
-	if kube.Transient(err) {
+	if unheard(err) {
 		return "Whether it was changed is not known: the next plan shows what is left to do."
 	}
 	return "It was left as it was."
+}
+
+// unheard says that the answer to a request was lost, so that it may have taken effect.
+func unheard(err error) bool {
+	return kube.Transient(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 // Fingerprint is the same for the same facts: what cannot change in an object. Two objects of one

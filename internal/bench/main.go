@@ -41,7 +41,7 @@ var benchmarks = []benchmark{
 	{[]string{"requests_per_100_images"}, nil, requests},
 	{[]string{"failed_import_to_error_ms"}, nil, failedImport},
 	{[]string{"plan_unchanged_hash_bytes"}, nil, unchangedPlan},
-	{[]string{"download_wall_vs_save_gz", "download_wall_vs_curl_gzip"}, []string{"curl", "gzip"}, downloading},
+	{[]string{"download_wall_vs_save_gz", "download_wall_vs_curl_gzip", "download_wall_vs_curl_gzip_stored"}, []string{"curl", "gzip"}, downloading},
 	{[]string{"broken_downloads_noticed"}, nil, brokenDownloads},
 	{[]string{"plan_500vm_requests", "plan_500vm_wall_vs_core"}, []string{"terraform"}, planMany},
 }

@@ -583,6 +583,10 @@ func TestAccVolume_removedOutside(t *testing.T) {
 					if err := claims(cluster).Delete(t.Context(), "default", name, ""); err != nil {
 						t.Fatal(err)
 					}
+					acctest.Eventually(t, "the volume is gone", func(ctx context.Context) bool {
+						_, err := claims(cluster).Get(ctx, "default", name)
+						return apierrors.IsNotFound(err)
+					})
 				},
 				Config:           config(name, ""),
 				ConfigPlanChecks: planned(plancheck.ResourceActionCreate),

@@ -166,6 +166,10 @@ func TestAccSSHKey_validated(t *testing.T) {
 					if err := c.keys.Delete(t.Context(), "default", name, ""); err != nil {
 						t.Fatal(err)
 					}
+					acctest.Eventually(t, "the key is gone", func(ctx context.Context) bool {
+						_, err := c.keys.Get(ctx, "default", name)
+						return apierrors.IsNotFound(err)
+					})
 				},
 				Config:           key(name, keyB, "tags = { team = \"red\" }"),
 				ConfigPlanChecks: planned(plancheck.ResourceActionCreate),

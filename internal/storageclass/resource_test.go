@@ -185,6 +185,10 @@ func TestAccStorageClass_removedOutside(t *testing.T) {
 					if err := classes(cluster).Delete(t.Context(), "", name, ""); err != nil {
 						t.Fatal(err)
 					}
+					acctest.Eventually(t, "the class is gone", func(ctx context.Context) bool {
+						_, err := classes(cluster).Get(ctx, "", name)
+						return apierrors.IsNotFound(err)
+					})
 				},
 				Config: config(name, plain), ConfigPlanChecks: planned(plancheck.ResourceActionCreate),
 			},

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
 // nginxConfig lets bodies through as they come, as Harvester's ingress does.
@@ -102,7 +104,7 @@ func answers(ctx context.Context, address string) (err error) {
 		if connection, err = dial(ctx, address); err == nil {
 			return connection.Close()
 		}
-		pause(ctx, 50*time.Millisecond)
+		wait.Pause(ctx, 50*time.Millisecond)
 	}
 	return err
 }

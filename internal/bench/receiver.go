@@ -12,6 +12,8 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"time"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
 // receiver is a server that takes uploads and forgets them.
@@ -66,16 +68,7 @@ func (t *throttled) Read(p []byte) (int, error) {
 	t.read += int64(n)
 	due := t.started.Add(time.Duration(float64(t.read) / float64(t.rate) * float64(time.Second)))
 	if ahead := time.Until(due); ahead > time.Millisecond {
-		pause(t.context, ahead)
+		wait.Pause(t.context, ahead)
 	}
 	return n, err
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }

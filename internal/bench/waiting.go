@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
 // crowd is how many images are made at once.
@@ -97,7 +99,7 @@ func lag(ctx context.Context, settle func(f *fleet, name string), expect func(er
 		return 0, err
 	}
 	defer f.stop()
-	pause(ctx, 2*time.Second)
+	wait.Pause(ctx, 2*time.Second)
 	lags, err := f.settleAll(func(name string) { settle(f, name) }, expect)
 	if err != nil {
 		return 0, err
@@ -141,7 +143,7 @@ func requests(ctx context.Context, _ *bench, r *report) error {
 		return err
 	}
 	defer f.stop()
-	pause(ctx, 30*time.Second)
+	wait.Pause(ctx, 30*time.Second)
 	if _, err := f.settleAll(f.finish, success); err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
 	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
+	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
 // download makes the file and fills the plan with what it is.
@@ -101,7 +102,7 @@ func (r *Resource) stillThere(ctx context.Context, plan *model, image *api.Virtu
 		case try == tries || !kube.Transient(err):
 			return diag.Diagnostics{failed(plan, err)}
 		}
-		pause(ctx, time.Second<<try)
+		wait.Pause(ctx, time.Second<<try)
 	}
 }
 
@@ -141,7 +142,7 @@ func (f *fetcher) fetch(ctx context.Context) (*transfer.Received, error) {
 			return received, err
 		}
 		tflog.Warn(ctx, "The download broke", map[string]any{"image": f.id(), "try": try, "cause": err.Error()})
-		pause(ctx, time.Second<<try)
+		wait.Pause(ctx, time.Second<<try)
 	}
 }
 
@@ -155,13 +156,3 @@ func (f *fetcher) once(ctx context.Context) (*transfer.Received, error) {
 func (f *fetcher) id() string { return f.image.Namespace + "/" + f.image.Name }
 
 func (f *fetcher) about() map[string]any { return map[string]any{"image": f.id()} }
-
-// pause sleeps unless the context ends first.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}

@@ -107,7 +107,7 @@ const (
 func (w *watcher) run(ctx context.Context, g goal) error {
 	following, stop := context.WithCancel(ctx)
 	defer stop()
-	seen, err := w.resource.look(ctx, w.namespace, w.name)
+	seen, err := pair(ctx, w.namespace, w.name, w.resource.machines.Get, w.resource.instances.Get)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -51,8 +52,14 @@ func (r *Resource) change(ctx context.Context, plan, state *model) (effect, diag
 	if diags.Append(r.growVolumes(ctx, after, before)...); diags.HasError() {
 		return effect{}, diags
 	}
+	reseeded := false
+	if wanted != nil {
+		if reseeded, more = r.reseed(ctx, after, wanted); more.HasError() {
+			return effect{}, append(diags, more...)
+		}
+	}
 	for try := 1; ; try++ {
-		result, conflict, more := r.attempt(ctx, after, before, wanted)
+		result, conflict, more := r.attempt(ctx, after, before, wanted, reseeded)
 		if conflict && try < tries {
 			continue
 		}
@@ -60,29 +67,22 @@ func (r *Resource) change(ctx context.Context, plan, state *model) (effect, diag
 	}
 }
 
+const grown = "Volumes may have grown already; apply again to finish."
+
 // attempt makes one try at the change. Conflict says that somebody else was faster.
-func (r *Resource) attempt(ctx context.Context, after, before machine, wanted *cloudinit.Seed) (result effect, conflict bool, diags diag.Diagnostics) {
-	const left = "Volumes may have grown already; apply again to finish."
+func (r *Resource) attempt(ctx context.Context, after, before machine, wanted *cloudinit.Seed, reseeded bool) (result effect, conflict bool, diags diag.Diagnostics) {
 	live, err := r.machines.Get(ctx, after.Namespace.ValueString(), after.Name.ValueString())
 	if err != nil {
-		return result, false, diag.Diagnostics{diagnose.API("read", after.title(), left, err)}
+		return result, false, diag.Diagnostics{diagnose.API("read", after.title(), grown, err)}
 	}
 	live = withTemplate(live)
-	reseeded := false
-	if wanted != nil {
-		copied := *wanted
-		wanted = &copied
-		if reseeded, err = r.offload(ctx, live, wanted); err != nil {
-			return result, false, diag.Diagnostics{diagnose.API("write the cloud-init data of", after.title(), left, err)}
-		}
-	}
 	desired := live.DeepCopy()
 	if diags = after.onto(ctx, desired, &before, wanted); diags.HasError() {
 		return result, false, diags
 	}
 	patched, err := r.patch(ctx, live, desired)
 	if err != nil {
-		return result, apierrors.IsConflict(err), diag.Diagnostics{diagnose.API("change", after.title(), left, err)}
+		return result, apierrors.IsConflict(err), diag.Diagnostics{diagnose.API("change", after.title(), grown, err)}
 	}
 	if _, diags = r.insist(ctx, after, withTemplate(patched)); diags.HasError() {
 		return result, false, diags
@@ -132,27 +132,59 @@ func (r *Resource) restart(ctx context.Context, namespace, name string) (string,
 	}
 }
 
-// offload keeps long cloud-init data in a Secret of the machine, and says whether
-// it had to be changed.
-func (r *Resource) offload(ctx context.Context, live *kubevirtv1.VirtualMachine, wanted *cloudinit.Seed) (changed bool, err error) {
-	name := ownSecretName(live)
-	existing := r.ownSecretOf(ctx, live)
-	if name == "" {
-		name = cloudinit.SecretPrefix(live.Name) + rand.String(5)
+// reseed keeps long cloud-init data in a Secret of the machine, and says whether that had to be
+// changed. The seed then names the Secret.
+func (r *Resource) reseed(ctx context.Context, m machine, wanted *cloudinit.Seed) (changed bool, diags diag.Diagnostics) {
+	for try := 1; ; try++ {
+		changed, err := r.offload(ctx, m, wanted)
+		switch {
+		case err == nil:
+			return changed, nil
+		case try < tries && (apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err)):
+			continue // somebody else was faster
+		}
+		return false, diag.Diagnostics{diagnose.API("write the cloud-init data of", m.title(), grown, err)}
 	}
-	data := wanted.Offload(name)
+}
+
+// offload writes to the Secret that the machine has for its data already, as long as it is the machine's own
+// and as it was read. Otherwise it makes a new one.
+func (r *Resource) offload(ctx context.Context, m machine, wanted *cloudinit.Seed) (changed bool, err error) {
+	live, err := r.machines.Get(ctx, m.Namespace.ValueString(), m.Name.ValueString())
+	if err != nil {
+		return false, err
+	}
+	seed, name := *wanted, cloudinit.SecretPrefix(live.Name)+rand.String(5)
+	own := r.ownSecret(ctx, live)
+	if own != nil {
+		name = own.Name
+	}
+	data := seed.Offload(name)
+	changed = data != nil && (own == nil || !maps.EqualFunc(own.Data, data, slices.Equal))
 	switch {
-	case data == nil:
-		return false, nil
-	case existing == nil:
+	case !changed:
+	case own == nil:
 		_, err = r.secrets.Create(ctx, live.Namespace, ownedSecret(live, name, data))
-		return true, err
-	case maps.EqualFunc(existing.Data, data, slices.Equal):
-		return false, nil
+	default:
+		_, err = r.secrets.Patch(ctx, live.Namespace, name, map[string]any{
+			"metadata": map[string]any{"uid": string(own.UID), "resourceVersion": own.ResourceVersion},
+			"data":     difference(anyMap(own.Data), anyMap(data)),
+		})
 	}
-	patch := difference(anyMap(existing.Data), anyMap(data))
-	_, err = r.secrets.Patch(ctx, live.Namespace, name, map[string]any{"data": patch})
-	return true, err
+	if err == nil {
+		*wanted = seed
+	}
+	return changed, err
+}
+
+// ownSecret is the Secret with cloud-init data that belongs to the machine; nil if there is none, or none that can be read.
+func (r *Resource) ownSecret(ctx context.Context, vm *kubevirtv1.VirtualMachine) *corev1.Secret {
+	for _, secret := range r.secretsOf(ctx, vm, nil) {
+		if cloudinit.Owns(vm, secret) {
+			return secret
+		}
+	}
+	return nil
 }
 
 func anyMap(data map[string][]byte) map[string]any {

@@ -27,8 +27,8 @@ import (
 
 // made is what a creation wrote.
 type made struct {
-	object *kubevirtv1.VirtualMachine
-	secret *corev1.Secret
+	object  *kubevirtv1.VirtualMachine
+	secrets []*corev1.Secret // with its cloud-init data
 }
 
 // create writes the machine, and then the Secret it needs, if any: the Secret
@@ -58,11 +58,12 @@ func (r *Resource) create(ctx context.Context, plan *model) (*made, diag.Diagnos
 	}
 	result := &made{object: created}
 	if data != nil {
-		result.secret, err = r.secrets.Create(ctx, vm.Namespace, ownedSecret(created, name, data))
+		secret, err := r.secrets.Create(ctx, vm.Namespace, ownedSecret(created, name, data))
 		if err != nil {
 			return result, append(diags, diagnose.API("create the Secret with the cloud-init data for", plan.title(),
 				"The machine exists but cannot start. It is marked for replacement: the next apply starts over.", err))
 		}
+		result.secrets = []*corev1.Secret{secret}
 	}
 	result.object, more = r.insist(ctx, m, withTemplate(created))
 	return result, append(diags, more...)
@@ -145,11 +146,11 @@ func (r *Resource) takeOver(ctx context.Context, plan *model, live *kubevirtv1.V
 	}
 	_, more = r.change(ctx, &after, &state)
 	diags.Append(more...)
-	seen, err := r.look(ctx, live.Namespace, live.Name)
+	seen, err := r.look(ctx, plan)
 	if err != nil {
 		return nil, append(diags, diagnose.API("read", plan.title(), "The next apply goes on with it.", err))
 	}
-	return &made{object: seen.vm, secret: seen.secret}, diags
+	return &made{object: seen.vm, secrets: seen.secrets}, diags
 }
 
 // finish takes the mark of a creation under way off the machine. One that keeps it is none
@@ -175,19 +176,4 @@ func ownedSecret(vm *kubevirtv1.VirtualMachine, name string, data map[string][]b
 		},
 		Data: data,
 	}
-}
-
-// ownSecretName is the Secret this provider made for the machine, "" if there is none.
-func ownSecretName(vm *kubevirtv1.VirtualMachine) string {
-	volume := cloudinit.Volume(&withTemplate(vm).Spec.Template.Spec)
-	if volume == nil {
-		return ""
-	}
-	live := cloudinit.Read(volume)
-	for _, name := range []string{live.UserDataSecret, live.NetworkDataSecret} {
-		if cloudinit.OwnSecret(vm.Name, name) {
-			return name
-		}
-	}
-	return ""
 }

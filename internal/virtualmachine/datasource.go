@@ -7,6 +7,7 @@ import (
 	"context"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
@@ -18,7 +19,8 @@ func NewDataSource() datasource.DataSource {
 		Look: func(ctx context.Context, session *tfbase.Session, namespace, name string, found *model) error {
 			r := Resource{}
 			r.connect(session)
-			seen, err := r.look(ctx, namespace, name)
+			found.Namespace, found.Name = types.StringValue(namespace), types.StringValue(name)
+			seen, err := r.look(ctx, found)
 			if err != nil {
 				return err
 			}

@@ -26,9 +26,8 @@ type sight struct {
 	vm *kubevirtv1.VirtualMachine
 	// vmi is the running instance, nil if there is none.
 	vmi *kubevirtv1.VirtualMachineInstance
-	// secret holds the data of the Secret made for long cloud-init data; nil if
-	// there is none or it cannot be read.
-	secret *corev1.Secret
+	// secrets are those with cloud-init data that could be read.
+	secrets []*corev1.Secret
 }
 
 // read takes over what the cluster shows. The model holds the prior state or the plan;
@@ -49,7 +48,7 @@ func (m *model) read(ctx context.Context, seen sight) diag.Diagnostics {
 	now := prior
 	now.disks = disk.Read(prior.disks, vm)
 	now.interfaces = nic.Read(prior.interfaces, vm, seen.vmi)
-	now.cloudInit = cloudinit.ReadBlock(prior.cloudInit, vm, seen.secret)
+	now.cloudInit = cloudinit.ReadBlock(prior.cloudInit, vm, seen.secrets)
 	now.inputs = device.ReadInputs(vm.Spec.Template.Spec.Domain.Devices.Inputs)
 	now.hosts = device.ReadHosts(prior.hosts, vm.Spec.Template.Spec.Domain.Devices.HostDevices)
 	now.tpm = device.ReadTPM(prior.tpm, vm.Spec.Template.Spec.Domain.Devices.TPM)

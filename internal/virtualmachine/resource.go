@@ -22,6 +22,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/cloudinit"
 )
 
 // Type is the name of the resource.
@@ -90,7 +91,7 @@ func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp 
 	vm, diags := r.create(ctx, &plan)
 	if vm != nil {
 		defer r.finish(ctx, vm.object)
-		diags.Append(save(ctx, &plan, sight{vm: vm.object, secret: vm.secret}, &resp.State)...)
+		diags.Append(save(ctx, &plan, sight{vm: vm.object, secrets: vm.secrets}, &resp.State)...)
 	}
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
@@ -117,7 +118,7 @@ func (r *Resource) Read(ctx context.Context, req resource.ReadRequest, resp *res
 	defer cancel()
 
 	state.CreateInitialSnapshot = types.BoolValue(state.CreateInitialSnapshot.ValueBool() && !owesSnapshot(ctx, req.Private))
-	seen, err := r.glance(ctx, state.Namespace.ValueString(), state.Name.ValueString())
+	seen, err := r.glance(ctx, &state)
 	switch {
 	case apierrors.IsNotFound(err):
 		resp.State.RemoveResource(ctx)
@@ -183,7 +184,7 @@ func (r *Resource) Delete(ctx context.Context, req resource.DeleteRequest, resp 
 func (r *Resource) refresh(ctx context.Context, m *model, state *tfsdk.State) diag.Diagnostics {
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
-	seen, err := r.look(ctx, m.Namespace.ValueString(), m.Name.ValueString())
+	seen, err := r.look(ctx, m)
 	if err != nil {
 		return diag.Diagnostics{diagnose.API("read", m.title(), "What was done to it stays. Plan again to see its state.", err)}
 	}
@@ -192,18 +193,30 @@ func (r *Resource) refresh(ctx context.Context, m *model, state *tfsdk.State) di
 
 // look reads all there is to see of a machine. The error is that of the machine
 // itself if there is none.
-func (r *Resource) look(ctx context.Context, namespace, name string) (sight, error) {
-	return r.see(ctx, namespace, name, r.machines.Get, r.instances.Get)
+func (r *Resource) look(ctx context.Context, m *model) (sight, error) {
+	return r.see(ctx, m, r.machines.Get, r.instances.Get)
 }
 
 // glance is look from lists that all machines of a run share.
-func (r *Resource) glance(ctx context.Context, namespace, name string) (sight, error) {
-	return r.see(ctx, namespace, name, r.machines.Recent, r.instances.Listed)
+func (r *Resource) glance(ctx context.Context, m *model) (sight, error) {
+	return r.see(ctx, m, r.machines.Recent, r.instances.Listed)
 }
 
 type get[T any] func(ctx context.Context, namespace, name string) (*T, error)
 
 func (r *Resource) see(
+	ctx context.Context, m *model, machine get[kubevirtv1.VirtualMachine], instance get[kubevirtv1.VirtualMachineInstance],
+) (sight, error) {
+	seen, err := pair(ctx, m.Namespace.ValueString(), m.Name.ValueString(), machine, instance)
+	if err == nil {
+		known, _ := m.machine(ctx)
+		seen.secrets = r.secretsOf(ctx, seen.vm, known.cloudInit)
+	}
+	return seen, err
+}
+
+// pair reads a machine and its instance.
+func pair(
 	ctx context.Context, namespace, name string, machine get[kubevirtv1.VirtualMachine], instance get[kubevirtv1.VirtualMachineInstance],
 ) (sight, error) {
 	vm, err := machine(ctx, namespace, name)
@@ -218,22 +231,22 @@ func (r *Resource) see(
 		// Not to be mistaken for the machine's own absence.
 		return sight{}, fmt.Errorf("read the instance: %w", err)
 	}
-	return sight{vm: vm, vmi: vmi, secret: r.ownSecretOf(ctx, vm)}, nil
+	return sight{vm: vm, vmi: vmi}, nil
 }
 
-// ownSecretOf reads the Secret with cloud-init data that were too long for the
-// machine, if there is one. One that cannot be read is left out: then nothing is
-// known to differ.
-func (r *Resource) ownSecretOf(ctx context.Context, vm *kubevirtv1.VirtualMachine) *corev1.Secret {
-	name := ownSecretName(vm)
-	if name == "" {
-		return nil
+// secretsOf reads the Secrets with the machine's cloud-init data, save those that the block names itself:
+// what they hold is not asked for. One that cannot be read is left out: then nothing is known to differ.
+func (r *Resource) secretsOf(ctx context.Context, vm *kubevirtv1.VirtualMachine, block *cloudinit.Model) []*corev1.Secret {
+	var secrets []*corev1.Secret
+	for _, name := range cloudinit.SecretsOf(vm) {
+		if block.Names(name) {
+			continue
+		}
+		if secret, err := r.secrets.Get(ctx, vm.Namespace, name); err == nil {
+			secrets = append(secrets, secret)
+		}
 	}
-	secret, err := r.secrets.Get(ctx, vm.Namespace, name)
-	if err != nil {
-		return nil
-	}
-	return secret
+	return secrets
 }
 
 func save(ctx context.Context, m *model, seen sight, state *tfsdk.State) diag.Diagnostics {

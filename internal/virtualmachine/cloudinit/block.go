@@ -35,25 +35,26 @@ const DiskName = "cloudinitdisk"
 
 // Block is the schema of the block.
 func Block() schema.ListNestedBlock {
-	plain := func(description string, sensitive bool) schema.StringAttribute {
-		return schema.StringAttribute{Optional: true, Sensitive: sensitive, MarkdownDescription: description}
+	plain := func(description string) schema.StringAttribute {
+		return schema.StringAttribute{Optional: true, MarkdownDescription: description}
 	}
-	const hidden = " It mostly holds secrets, so plans do not show it."
 	return schema.ListNestedBlock{
-		MarkdownDescription: "Data that cloud-init reads in the guest at boot. Data of more than 2048 bytes does not fit into a machine; it is kept in a Secret that goes with the machine.",
-		Validators:          []validator.List{listvalidator.SizeAtMost(1)},
+		MarkdownDescription: "Data that cloud-init reads in the guest at boot. Plans and states show them, so that changes can be reviewed; anybody who can read the machine in Harvester can read them too. " +
+			"Keep secrets in a `harvester_cloudinit_secret`, which hides them, and name it in `user_data_secret_name` or `network_data_secret_name`. " +
+			"Data of more than 2048 bytes do not fit into a machine; they are kept in a Secret that belongs to the machine and goes with it.",
+		Validators: []validator.List{listvalidator.SizeAtMost(1)},
 		NestedObject: schema.NestedBlockObject{Attributes: map[string]schema.Attribute{
 			"type": schema.StringAttribute{
 				Optional: true, Computed: true, Default: stringdefault.StaticString(TypeNoCloud),
 				MarkdownDescription: "`noCloud` or `configDrive`. Default: `noCloud`.",
 				Validators:          []validator.String{stringvalidator.OneOf(TypeNoCloud, TypeConfigDrive)},
 			},
-			"user_data":                plain("User data, mostly beginning with `#cloud-config`. Only one of the three forms of user data can be set."+hidden, true),
-			"user_data_base64":         plain("User data in base64."+hidden, true),
-			"user_data_secret_name":    plain("Secret in the machine's namespace that holds the user data under the key `userdata`.", false),
-			"network_data":             plain("Network data. Only one of the three forms of network data can be set.", false),
-			"network_data_base64":      plain("Network data in base64.", false),
-			"network_data_secret_name": plain("Secret in the machine's namespace that holds the network data under the key `networkdata`.", false),
+			"user_data":                plain("User data, mostly beginning with `#cloud-config`. Plans show them: secrets belong in a `harvester_cloudinit_secret`. Only one of the three forms of user data can be set."),
+			"user_data_base64":         plain("User data in base64."),
+			"user_data_secret_name":    plain("Secret in the machine's namespace that holds the user data under the key `userdata`. It is only read by the machine, never changed or deleted with it."),
+			"network_data":             plain("Network data. Only one of the three forms of network data can be set."),
+			"network_data_base64":      plain("Network data in base64."),
+			"network_data_secret_name": plain("Secret in the machine's namespace that holds the network data under the key `networkdata`."),
 		}},
 	}
 }
@@ -117,9 +118,10 @@ func oneOf(at path.Path, what string, choices []choice) diag.Diagnostics {
 	return diags
 }
 
-// ReadBlock keeps what the configuration says as long as the machine has
-// that, with or without user and keys added to it.
-func ReadBlock(prior *Model, vm *kubevirtv1.VirtualMachine, secret *corev1.Secret) *Model {
+// ReadBlock keeps what the configuration says as long as the machine has that, with or without
+// user and keys added to it. Secrets are those of SecretsOf that could be read. Data that were too long for
+// the machine are in a Secret of its own; what is in other Secrets stays out of the state.
+func ReadBlock(prior *Model, vm *kubevirtv1.VirtualMachine, secrets []*corev1.Secret) *Model {
 	volume := Volume(&vm.Spec.Template.Spec)
 	if volume == nil {
 		return nil
@@ -130,28 +132,51 @@ func ReadBlock(prior *Model, vm *kubevirtv1.VirtualMachine, secret *corev1.Secre
 		block = *prior
 	}
 	block.Type = types.StringValue(live.Kind)
-	if OwnSecret(vm.Name, live.UserDataSecret) {
-		if secret == nil {
-			return &block // it cannot be read, so nothing is known to differ
-		}
-		live.inlineUser(string(secret.Data[KeyUserData]), arg.Set(block.UserDataBase64))
+	user, network := named(secrets, live.UserDataSecret), named(secrets, live.NetworkDataSecret)
+	if Owns(vm, user) {
+		live.inlineUser(string(user.Data[KeyUserData]), arg.Set(block.UserDataBase64))
 	}
-	if OwnSecret(vm.Name, live.NetworkDataSecret) {
-		if secret == nil {
-			return &block
-		}
-		live.inlineNetwork(string(secret.Data[KeyNetworkData]), arg.Set(block.NetworkDataBase64))
+	if Owns(vm, network) {
+		live.inlineNetwork(string(network.Data[KeyNetworkData]), arg.Set(block.NetworkDataBase64))
 	}
-	if !addedTo(block.UserData.ValueString(), live.UserData) {
-		block.UserData = types.StringValue(live.UserData)
+	// Of a Secret that cannot be read nothing is known: it may well hold what the configuration says.
+	if live.UserDataSecret == "" || user != nil || !arg.Set(block.UserData) && !arg.Set(block.UserDataBase64) {
+		block.readUser(live)
 	}
-	block.UserData = arg.Settled(block.UserData)
-	block.UserDataBase64 = tfbase.Keep(block.UserDataBase64, live.UserDataBase64)
-	block.UserDataSecretName = tfbase.Keep(block.UserDataSecretName, live.UserDataSecret)
-	block.NetworkData = tfbase.Keep(block.NetworkData, live.NetworkData)
-	block.NetworkDataBase64 = tfbase.Keep(block.NetworkDataBase64, live.NetworkDataBase64)
-	block.NetworkDataSecretName = tfbase.Keep(block.NetworkDataSecretName, live.NetworkDataSecret)
+	if live.NetworkDataSecret == "" || network != nil || !arg.Set(block.NetworkData) && !arg.Set(block.NetworkDataBase64) {
+		block.readNetwork(live)
+	}
 	return &block
+}
+
+// named is the Secret of that name, nil if it is not among them.
+func named(secrets []*corev1.Secret, name string) *corev1.Secret {
+	for _, secret := range secrets {
+		if secret.Name == name {
+			return secret
+		}
+	}
+	return nil
+}
+
+func (c *Model) readUser(live Seed) {
+	if !addedTo(c.UserData.ValueString(), live.UserData) {
+		c.UserData = types.StringValue(live.UserData)
+	}
+	c.UserData = arg.Settled(c.UserData)
+	c.UserDataBase64 = tfbase.Keep(c.UserDataBase64, live.UserDataBase64)
+	c.UserDataSecretName = tfbase.Keep(c.UserDataSecretName, live.UserDataSecret)
+}
+
+func (c *Model) readNetwork(live Seed) {
+	c.NetworkData = tfbase.Keep(c.NetworkData, live.NetworkData)
+	c.NetworkDataBase64 = tfbase.Keep(c.NetworkDataBase64, live.NetworkDataBase64)
+	c.NetworkDataSecretName = tfbase.Keep(c.NetworkDataSecretName, live.NetworkDataSecret)
+}
+
+// Names says that the block itself names the Secret.
+func (c *Model) Names(secret string) bool {
+	return c != nil && (c.UserDataSecretName.ValueString() == secret || c.NetworkDataSecretName.ValueString() == secret)
 }
 
 // inlineUser puts data that were too long for the machine back to where the

@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -137,9 +140,29 @@ func (s *Seed) Offload(secret string) map[string][]byte {
 	return data
 }
 
-// OwnSecret says that this provider made the Secret of that name for the
-// machine, to hold data that are too long.
-func OwnSecret(vmName, secret string) bool { return strings.HasPrefix(secret, SecretPrefix(vmName)) }
-
-// SecretPrefix begins the name of a Secret that this provider makes for a machine.
+// SecretPrefix begins the name of a Secret that this provider makes for a machine. The name
+// alone says nothing about whose a Secret is: see Owns.
 func SecretPrefix(vmName string) string { return vmName + "-cloudinit-" }
+
+// Owns says that a Secret belongs to the machine: it refers to the machine as its owner, and
+// goes with it. Only such a Secret holds the machine's own data, and only such a one may be
+// written to.
+func Owns(vm *kubevirtv1.VirtualMachine, secret *corev1.Secret) bool {
+	return secret != nil && vm.UID != "" && slices.ContainsFunc(secret.OwnerReferences, func(owner metav1.OwnerReference) bool {
+		return owner.Kind == kubevirtv1.VirtualMachineGroupVersionKind.Kind && owner.UID == vm.UID
+	})
+}
+
+// SecretsOf names the Secrets that a machine takes cloud-init data from.
+func SecretsOf(vm *kubevirtv1.VirtualMachine) []string {
+	var names []string
+	if vm.Spec.Template == nil {
+		return nil
+	}
+	if volume := Volume(&vm.Spec.Template.Spec); volume != nil {
+		live := Read(volume)
+		names = []string{live.UserDataSecret, live.NetworkDataSecret}
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return name == "" })
+	return slices.Compact(names)
+}

@@ -88,7 +88,8 @@ func (m machine) ontoMetadata(ctx context.Context, vm *kubevirtv1.VirtualMachine
 	if arg.Set(m.ReservedMemory) {
 		annotations[annotationReservedMemory] = m.ReservedMemory.ValueString()
 	}
-	oldLabels, oldAnnotations := map[string]string{}, []string{api.AnnotationDescription, annotationReservedMemory}
+	// A mark of volumes to be deleted with it is from a deletion that did not come about.
+	oldLabels, oldAnnotations := map[string]string{}, []string{api.AnnotationDescription, annotationReservedMemory, api.AnnotationRemovedPVCs}
 	if before != nil {
 		var more diag.Diagnostics
 		oldLabels, more = before.metadata().Labelled(ctx)

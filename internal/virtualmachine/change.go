@@ -31,6 +31,8 @@ type effect struct {
 	settle bool
 	// restarted is the UID of the instance that a restart ends.
 	restarted string
+	// ejected are the volumes of media that drives have not any more, to be deleted.
+	ejected []string
 }
 
 // tries is how often a change is rebased onto a machine that somebody else
@@ -63,7 +65,8 @@ func (r *Resource) change(ctx context.Context, plan, state *model) (effect, diag
 		if conflict && try < tries {
 			continue
 		}
-		return result, append(diags, more...)
+		diags.Append(more...)
+		return result, append(diags, r.discard(ctx, after, result.ejected)...)
 	}
 }
 
@@ -87,7 +90,9 @@ func (r *Resource) attempt(ctx context.Context, after, before machine, wanted *c
 	if _, diags = r.insist(ctx, after, withTemplate(patched)); diags.HasError() {
 		return result, false, diags
 	}
-	return r.effectOf(ctx, after, live, desired, reseeded)
+	result, conflict, diags = r.effectOf(ctx, after, live, desired, reseeded)
+	result.ejected = disk.Ejected(after.disks, before.disks, live, withTemplate(patched))
+	return result, conflict, diags
 }
 
 // effectOf restarts the machine if that is wanted and needed.

@@ -5,9 +5,11 @@ package virtualmachine
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-log/tflog"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -15,9 +17,13 @@ import (
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
+
+const nothingDeleted = "Nothing was deleted."
 
 // remove deletes the machine and waits until it, its instance and the volumes
 // that go with it are gone. It works in any state the machine is in.
@@ -31,37 +37,95 @@ func (r *Resource) remove(ctx context.Context, state *model) diag.Diagnostics {
 		return diags
 	}
 	if err != nil {
-		return append(diags, diagnose.API("read", state.title(), "Nothing was deleted.", err))
+		return append(diags, diagnose.API("read", state.title(), nothingDeleted, err))
 	}
-	volumes := disk.Doomed(known.disks, withTemplate(vm))
-	if err := r.doom(ctx, vm, volumes); err != nil {
-		return append(diags, diagnose.API("mark the volumes to be deleted with", state.title(), "Nothing was deleted.", err))
+	volumes, more := r.toGo(ctx, known, withTemplate(vm))
+	if diags.Append(more...); diags.HasError() {
+		return diags
 	}
 	err = r.machines.Delete(ctx, vm.Namespace, vm.Name, vm.UID)
 	if err != nil && !apierrors.IsNotFound(err) {
+		r.spare(ctx, vm)
 		return append(diags, diagnose.API("delete", state.title(), "It still exists.", err))
 	}
 	return append(diags, r.awaitGone(ctx, state, vm, volumes)...)
 }
 
-// doom tells Harvester which volumes to delete with the machine: these and no
-// others, whatever was noted before.
-func (r *Resource) doom(ctx context.Context, vm *kubevirtv1.VirtualMachine, volumes []string) error {
-	wanted := strings.Join(volumes, ",")
-	if vm.DeletionTimestamp != nil || vm.Annotations[api.AnnotationRemovedPVCs] == wanted {
-		return nil
+// toGo tells Harvester which volumes to delete with the machine, these and no others whatever was noted before,
+// and returns them. Of one that is being deleted already they are settled.
+func (r *Resource) toGo(ctx context.Context, known machine, vm *kubevirtv1.VirtualMachine) ([]string, diag.Diagnostics) {
+	noted := vm.Annotations[api.AnnotationRemovedPVCs]
+	if vm.DeletionTimestamp != nil {
+		return strings.FieldsFunc(noted, func(r rune) bool { return r == ',' || r == ' ' }), nil
 	}
-	var value any = wanted
-	if wanted == "" {
-		value = nil
+	volumes, diags := r.own(ctx, vm, disk.Doomed(known.disks, vm))
+	wanted := strings.Join(volumes, ",")
+	if diags.HasError() || noted == wanted {
+		return volumes, diags
+	}
+	if err := r.note(ctx, vm, wanted); err != nil && !apierrors.IsNotFound(err) {
+		diags.Append(diagnose.API("mark the volumes to be deleted with", known.title(), nothingDeleted, err))
+	}
+	return volumes, diags
+}
+
+// note writes to the machine which volumes go with it; "" stands for none.
+func (r *Resource) note(ctx context.Context, vm *kubevirtv1.VirtualMachine, volumes string) error {
+	var value any
+	if volumes != "" {
+		value = volumes
 	}
 	_, err := r.machines.Patch(ctx, vm.Namespace, vm.Name, map[string]any{
 		"metadata": map[string]any{"uid": string(vm.UID), "annotations": map[string]any{api.AnnotationRemovedPVCs: value}},
 	})
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
 	return err
+}
+
+// spare takes back what was noted, because the machine stays: whoever deletes it one day decides
+// anew about its volumes.
+func (r *Resource) spare(ctx context.Context, vm *kubevirtv1.VirtualMachine) {
+	ctx, cancel := afterwards(ctx)
+	defer cancel()
+	if err := r.note(ctx, vm, ""); err != nil {
+		tflog.Warn(ctx, "The machine stays marked for its volumes to be deleted with it", map[string]any{"error": err.Error()})
+	}
+}
+
+// own leaves out the volumes that are not the machine's own, with a warning about each.
+func (r *Resource) own(ctx context.Context, vm *kubevirtv1.VirtualMachine, names []string) ([]string, diag.Diagnostics) {
+	var volumes []string
+	var diags diag.Diagnostics
+	for _, name := range names {
+		reason, err := r.foreign(ctx, vm, name)
+		switch {
+		case err != nil:
+			return nil, append(diags, diagnose.API("read", fmt.Sprintf("volume %q", tfbase.ID(vm.Namespace, name)), nothingDeleted, err))
+		case reason != "":
+			diags.AddWarning("Volume is kept", fmt.Sprintf("The volume %q is not deleted, although auto_delete is set for its disk: %s. It stays in the cluster, with its data.\n\n"+
+				"Delete it in Harvester if it is not needed any more.", tfbase.ID(vm.Namespace, name), reason))
+		default:
+			volumes = append(volumes, name)
+		}
+	}
+	return volumes, diags
+}
+
+// foreign says why a volume is not the machine's own; "" if it is, or if there is none.
+func (r *Resource) foreign(ctx context.Context, vm *kubevirtv1.VirtualMachine, name string) (string, error) {
+	volume, err := r.volumes.Get(ctx, vm.Namespace, name)
+	switch {
+	case apierrors.IsNotFound(err):
+		return "", nil
+	case apierrors.IsForbidden(err):
+		return "it cannot be read, so whose it is is not known", nil
+	case err != nil:
+		return "", err
+	}
+	machines, err := kube.For[api.MachineVolumes](r.Session.Client, api.VirtualMachines, "VirtualMachine").RecentAll(ctx, vm.Namespace)
+	if err != nil && !apierrors.IsForbidden(err) {
+		return "", err
+	}
+	return disk.Foreign(volume, vm, machines), nil
 }
 
 func (r *Resource) awaitGone(ctx context.Context, state *model, vm *kubevirtv1.VirtualMachine, volumes []string) diag.Diagnostics {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -39,7 +40,7 @@ func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReques
 	}
 	p := planning{ModifyPlanRequest: req, resp: resp}
 	p.load(ctx)
-	for _, step := range []func(context.Context){p.strategy, p.spelling, p.disks, p.interfaces, p.requests, p.settle} {
+	for _, step := range []func(context.Context){p.strategy, p.spelling, p.disks, p.leavesBehind, p.interfaces, p.requests, p.settle} {
 		if resp.Diagnostics.HasError() {
 			return
 		}
@@ -135,6 +136,7 @@ func (p *planning) disks(ctx context.Context) {
 			continue
 		}
 		p.replacement(i, *d, *old)
+		p.swap(i, *d, *old)
 		if d.Shrinks(*old) && !p.replaced() {
 			p.resp.Diagnostics.AddAttributeError(diskPath(i, "size"), "Volume cannot shrink",
 				fmt.Sprintf("The disk %q has %s, and the configuration asks for %s. A volume can grow but not shrink.\n\n"+
@@ -157,13 +159,65 @@ func (p *planning) replacement(i int, d, old disk.Disk) {
 		// Terraform compares by place in the list, and the disk is at another place now.
 		p.resp.RequiresReplace.Append(path.Root("disk"))
 	}
-	if !old.AutoDelete.ValueBool() && d.VolumeName.Equal(old.VolumeName) && p.configures(i, "volume_name") {
-		p.resp.Diagnostics.AddAttributeError(diskPath(i, "volume_name"), "Volume would stay in the way",
-			fmt.Sprintf("The change of %s needs another volume for the disk %q, so the machine would be replaced. But its volume %q is not deleted with the machine "+
-				"(auto_delete is off), and the new machine would find it under the same name.\n\n"+
-				"Give the new volume another volume_name, or leave it out.", changed[0], d.Name.ValueString(), old.VolumeName.ValueString()))
+}
+
+// swap refuses another medium under the name of the volume that holds the old one.
+func (p *planning) swap(i int, d, old disk.Disk) {
+	if !d.Swaps(old, p.machine.Namespace.ValueString()) || !arg.Set(d.VolumeName) || !d.VolumeName.Equal(old.VolumeName) {
+		return
+	}
+	p.resp.Diagnostics.AddAttributeError(diskPath(i, "volume_name"), "Volume would stay in the way",
+		fmt.Sprintf("The CD drive %q is to have another medium, which needs a volume of its own, and the volume %q holds the old one.\n\n"+
+			"Give the new volume another volume_name, or leave it out.", d.Name.ValueString(), old.VolumeName.ValueString()))
+}
+
+// leavesBehind tells which volumes a replacement of the machine leaves in the cluster, and refuses a new machine
+// that would find one of them under the name of its own.
+func (p *planning) leavesBehind(context.Context) {
+	if p.before == nil || !p.replaced() {
+		return
+	}
+	var kept []string
+	for _, old := range p.before.disks {
+		name := old.VolumeName.ValueString()
+		if name == "" || !old.Owns() || old.AutoDelete.ValueBool() {
+			continue
+		}
+		if i, taken := p.takes(name); taken {
+			p.resp.Diagnostics.AddAttributeError(diskPath(i, "volume_name"), "Volume would stay in the way",
+				fmt.Sprintf("The machine would be replaced. Its volume %q is not deleted with it (auto_delete is off), and the new machine would find it under the name of its own.\n\n"+
+					"To go on with the volume and its data, set existing_volume_name = %q in place of volume_name. For a new volume choose another volume_name, or leave it out.", name, name))
+			continue
+		}
+		if !p.attaches(name) {
+			kept = append(kept, fmt.Sprintf("%q of the disk %q", name, old.Name.ValueString()))
+		}
+	}
+	if len(kept) > 0 {
+		p.resp.Diagnostics.AddAttributeWarning(path.Root("disk"), "Volumes are left behind", fmt.Sprintf(
+			"The %s is replaced, and the new machine gets new volumes. These volumes of the old one stay in the cluster with their data, because auto_delete is off: %s.\n\n"+
+				"To go on with the data of one, name it as existing_volume_name in its disk, in place of image, size and volume_name. "+
+				"Delete those that are not needed any more after the apply.", p.before.title(), strings.Join(kept, ", ")))
 	}
 }
+
+// takes finds the disk that the configuration gives a new volume of that name.
+func (p *planning) takes(volume string) (int, bool) {
+	for i, d := range p.machine.disks {
+		if d.Owns() && d.VolumeName.ValueString() == volume && p.stays() && p.configures(i, "volume_name") {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// attaches says that a disk has the volume as one that is there already.
+func (p *planning) attaches(volume string) bool {
+	return p.stays() && slices.ContainsFunc(p.machine.disks, func(d disk.Disk) bool { return d.ExistingVolumeName.ValueString() == volume })
+}
+
+// stays says that the machine stays in its namespace, where its volumes are.
+func (p *planning) stays() bool { return p.machine.Namespace.Equal(p.before.Namespace) }
 
 // configures says whether the configuration itself sets an argument of a disk.
 func (p *planning) configures(i int, attribute string) bool {

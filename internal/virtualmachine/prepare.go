@@ -172,8 +172,8 @@ func (r *Resource) defaultClass(ctx context.Context, disk int) (string, diag.Dia
 	return found.Name, nil
 }
 
-// checkVolumes: a volume to attach must exist, and one to be made must not, unless
-// it is what would be made: Harvester silently takes what it finds.
+// checkVolumes: a volume to attach must exist, and one to be made must not: Harvester silently
+// takes what it finds, and its data would go with the machine.
 func (r *Resource) checkVolumes(ctx context.Context, m machine, before *machine) diag.Diagnostics {
 	var diags diag.Diagnostics
 	for i, d := range m.disks {
@@ -199,17 +199,25 @@ func (r *Resource) checkExists(ctx context.Context, m machine, i int, name strin
 }
 
 func (r *Resource) checkFree(ctx context.Context, m machine, i int) diag.Diagnostics {
-	d := m.disks[i]
-	volume, err := r.volumes.Get(ctx, m.Namespace.ValueString(), d.VolumeName.ValueString())
-	if err != nil {
+	namespace, name := m.Namespace.ValueString(), m.disks[i].VolumeName.ValueString()
+	volume, err := r.volumes.Get(ctx, namespace, name)
+	if err != nil || r.begun(ctx, m, name) {
 		return nil
 	}
-	differs := d.DiffersFrom(volume, m.Namespace.ValueString())
-	if differs == "" {
-		return nil
+	state := ""
+	if volume.DeletionTimestamp != nil {
+		state = ", which is being deleted"
 	}
 	return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(diskPath(i, "volume_name"), "Volume exists already",
-		fmt.Sprintf("There is a volume %q in the namespace %q already, and it is not what this disk asks for: %s. Harvester would use it as it is. %s\n\n"+
-			"Choose another volume_name or leave it out, delete the volume if its data are not needed, or attach it with existing_volume_name.",
-			volume.Name, volume.Namespace, differs, nothingDone))}
+		fmt.Sprintf("volume_name names the volume that is to be made, and there is a volume %q in the namespace %q already%s. Harvester would use it as it is. %s\n\n"+
+			"To use that volume with its data, set existing_volume_name = %q in place of volume_name: it is then never deleted with the machine. "+
+			"For a new volume choose another volume_name, or leave it out.",
+			name, namespace, state, nothingDone, name))}
+}
+
+// begun says that the machine itself asked for the volume already, in an apply that was interrupted.
+// Whether a creation may go on with what has the machine's name, and is refused otherwise, is decided where it is created.
+func (r *Resource) begun(ctx context.Context, m machine, volume string) bool {
+	live, err := r.machines.Get(ctx, m.Namespace.ValueString(), m.Name.ValueString())
+	return err == nil && live.DeletionTimestamp == nil && disk.ParseTemplates(live).Of(volume) != nil
 }

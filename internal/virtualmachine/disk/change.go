@@ -4,12 +4,9 @@
 package disk
 
 import (
-	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	corev1 "k8s.io/api/core/v1"
-	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/arg"
 )
@@ -36,14 +33,20 @@ func (d *Disk) fixedFields(old *Disk) []fieldPair {
 	}
 }
 
-// Replaces lists the attributes that only another volume can satisfy. It takes a
+// drive says that the disk is a CD drive in the plan and before: its medium can change, and the
+// machine stays.
+func (d Disk) drive(old Disk) bool {
+	return d.Type.ValueString() == TypeCDROM && old.Type.ValueString() == TypeCDROM
+}
+
+// Replaces lists the attributes that only another machine can satisfy, with another volume. It takes a
 // settled disk, so what is unknown here is unknown in the configuration, and
 // counts as changed.
 func (d Disk) Replaces(old Disk, namespace string) []string {
-	if !d.Owns() || !old.Owns() {
+	switch {
+	case !d.Owns() || !old.Owns() || d.drive(old):
 		return nil
-	}
-	if !d.sameImage(old, namespace) {
+	case !d.sameImage(old, namespace):
 		return []string{"image"}
 	}
 	var changed []string
@@ -53,6 +56,21 @@ func (d Disk) Replaces(old Disk, namespace string) []string {
 		}
 	}
 	return changed
+}
+
+// Swaps says that a CD drive wants another medium, in a volume of another name.
+func (d Disk) Swaps(old Disk, namespace string) bool {
+	return d.Owns() && old.Owns() && d.drive(old) && !d.goesOn(old, namespace)
+}
+
+// goesOn says that a disk whose volume is the machine's own goes on with the volume it has. What is
+// left open is no reason for another one.
+func (d Disk) goesOn(old Disk, namespace string) bool {
+	if !old.Owns() || !d.sameImage(old, namespace) {
+		return false
+	}
+	differs := func(pair fieldPair) bool { return arg.Set(*pair.old) && arg.Set(*pair.planned) && !pair.planned.Equal(*pair.old) }
+	return !d.drive(old) || !slices.ContainsFunc(d.fixedFields(&old), differs)
 }
 
 func (d Disk) sameImage(old Disk, namespace string) bool {
@@ -79,51 +97,4 @@ func (d Disk) Attaches(old *Disk) bool {
 func (d Disk) UsesNewImage(old *Disk, namespace string) bool {
 	return d.source() == sourceImage && arg.Known(d.Image) &&
 		(d.NeedsVolume(old) || !d.sameImage(*old, namespace))
-}
-
-// DiffersFrom says in words what an existing volume has otherwise than this
-// Disk wants; "" if it fits.
-func (d Disk) DiffersFrom(volume *corev1.PersistentVolumeClaim, namespace string) string {
-	template := Template{PersistentVolumeClaim: *volume}
-	class := ""
-	if volume.Spec.StorageClassName != nil {
-		class = *volume.Spec.StorageClassName
-	}
-	var differences []string
-	if wanted := arg.Qualified(d.Image, namespace); template.image(namespace) != wanted {
-		differences = append(differences, fmt.Sprintf("it was made from %s, not from %s", imageText(template.image(namespace)), imageText(wanted)))
-	}
-	if class != d.StorageClassName.ValueString() {
-		differences = append(differences, fmt.Sprintf("its storage class is %q", class))
-	}
-	if volume.DeletionTimestamp != nil {
-		differences = append(differences, "it is being deleted")
-	}
-	return strings.Join(differences, ", ")
-}
-
-func imageText(id string) string {
-	if id == "" {
-		return "no image"
-	}
-	return fmt.Sprintf("the image %q", id)
-}
-
-// Doomed lists the volumes that go with the machine: those of disks that the state
-// knows as auto_delete, and that the machine itself holds and has a template for. A volume
-// of others, or one attached since the last look, is never among them.
-func Doomed(disks []Disk, vm *kubevirtv1.VirtualMachine) []string {
-	templates := ParseTemplates(vm)
-	volumes := []string{}
-	for _, d := range disks {
-		live := VolumeNamed(vm.Spec.Template.Spec.Volumes, d.Name.ValueString())
-		if live == nil || !d.AutoDelete.ValueBool() || !d.Owns() {
-			continue
-		}
-		name := Claim(live)
-		if name != "" && name == d.VolumeName.ValueString() && templates.Of(name) != nil {
-			volumes = append(volumes, name)
-		}
-	}
-	return volumes
 }

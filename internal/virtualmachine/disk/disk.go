@@ -58,7 +58,7 @@ func (d *Disk) Settle(old *Disk, namespace string) {
 	case d.undecided():
 	case !d.Owns():
 		d.settleForeign()
-	case old != nil && old.Owns() && d.sameImage(*old, namespace):
+	case old != nil && d.goesOn(*old, namespace):
 		for _, pair := range d.volumeFields(old) {
 			if pair.planned.IsUnknown() && arg.Known(*pair.old) {
 				*pair.planned = *pair.old

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -17,6 +18,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
@@ -41,12 +43,13 @@ func (r *lifecycle) requestDeletion(ctx context.Context, state *model, image *ap
 		if !inUse {
 			return objects.NotDeleted(state.title(), err)
 		}
-		owner, leaving := r.inspectUser(ctx, user)
+		owners, leaving := r.inspectUser(ctx, user)
 		if !leaving {
-			return diag.Diagnostics{inUseDiagnostic(state, user, owner)}
+			return diag.Diagnostics{inUseDiagnostic(state, user, owners)}
 		}
 		if wait.Pause(ctx, 500*time.Millisecond); ctx.Err() != nil {
-			return diag.Diagnostics{diagnose.API("delete", state.title(), "It was not deleted: it is still used by "+user.String()+".", ctx.Err())}
+			return diag.Diagnostics{diagnose.API("delete", state.title(), "It was not deleted: it is still used by "+user.String()+
+				", which is being deleted. A virtual machine that runs with a volume keeps it until it restarts or stops.", ctx.Err())}
 		}
 	}
 }
@@ -67,36 +70,41 @@ func userOf(err error) (user, bool) {
 	return user{kind: match[1], namespace: match[2], name: match[3]}, true
 }
 
-// inspectUser looks at a volume that uses the image: which VM has it, and
-// whether it is about to leave.
-func (r *lifecycle) inspectUser(ctx context.Context, u user) (owner string, leaving bool) {
+// inspectUser looks at a volume that uses the image: which virtual machines have it, and
+// whether it is about to leave. What cannot be read is nil.
+func (r *lifecycle) inspectUser(ctx context.Context, u user) (owners []string, leaving bool) {
 	if u.kind != "volume" {
-		return "", false
+		return nil, false
 	}
 	volume, err := kube.For[corev1.PersistentVolumeClaim](r.Session.Client, api.PersistentVolumeClaims, "PersistentVolumeClaim").
 		Get(ctx, u.namespace, u.name)
-	switch {
-	case apierrors.IsNotFound(err):
-		return "", true
-	case err != nil:
-		return "", false
+	if apierrors.IsNotFound(err) || err == nil && volume.DeletionTimestamp != nil {
+		return nil, true
 	}
-	for _, reference := range volume.OwnerReferences {
-		if reference.Kind == "VirtualMachine" {
-			owner = reference.Name
+	machines, err := kube.For[api.MachineVolumes](r.Session.Client, api.VirtualMachines, "VirtualMachine").List(ctx, u.namespace, "")
+	if err != nil {
+		return nil, false
+	}
+	owners = []string{}
+	for _, machine := range machines {
+		if machine.Has(u.name) {
+			owners = append(owners, tfbase.ID(machine.Namespace, machine.Name))
 		}
 	}
-	return owner, volume.DeletionTimestamp != nil
+	return owners, false
 }
 
-func inUseDiagnostic(state *model, u user, owner string) diag.Diagnostic {
-	what := u.String()
-	if owner != "" {
-		what += fmt.Sprintf(" of the virtual machine %q", owner)
+func inUseDiagnostic(state *model, u user, owners []string) diag.Diagnostic {
+	why := "Remove what uses it first, then apply again."
+	switch {
+	case u.kind != "volume" || owners == nil:
+	case len(owners) == 0:
+		why = "No virtual machine has that volume: it stayed behind when its machine was deleted, or its medium ejected, without auto_delete = true, " +
+			"or it is a volume of its own. Delete it if its data are not needed, then apply again."
+	default:
+		why = fmt.Sprintf("The virtual machine %s has that volume as a disk. Delete the machine first, with auto_delete = true for the disk, then apply again. "+
+			"A medium in a CD drive can be ejected instead: remove image from its disk block, and apply.", strings.Join(owners, ", "))
 	}
 	return diag.NewErrorDiagnostic("Image in use", fmt.Sprintf(
-		"The %s cannot be deleted, because it is used by %s. It was not deleted.\n\n"+
-			"Remove what uses it first, then apply again. A volume that stays behind when its virtual machine "+
-			"is deleted (a disk without auto_delete = true) must be deleted too.",
-		state.title(), what))
+		"The %s cannot be deleted, because it is used by %s. It was not deleted.\n\n%s", state.title(), u, why))
 }

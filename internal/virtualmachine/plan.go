@@ -69,12 +69,17 @@ func (p *planning) load(ctx context.Context) {
 	p.before = &before
 }
 
+// unset says that the configuration has null for an argument.
+func (p *planning) unset(ctx context.Context, attribute string) bool {
+	var configured types.String
+	p.resp.Diagnostics.Append(p.Config.GetAttribute(ctx, path.Root(attribute), &configured)...)
+	return configured.IsNull()
+}
+
 // strategy lets the deprecated start stand for a run strategy.
 func (p *planning) strategy(ctx context.Context) {
-	var configured types.String
-	p.resp.Diagnostics.Append(p.Config.GetAttribute(ctx, path.Root("run_strategy"), &configured)...)
 	start := p.machine.Start
-	if !configured.IsNull() || start.IsNull() {
+	if start.IsNull() || !p.unset(ctx, "run_strategy") {
 		return
 	}
 	strategy := types.StringUnknown()
@@ -106,6 +111,10 @@ func (p *planning) spelling(ctx context.Context) {
 	}
 	m, before := &p.machine, p.before
 	namespace := m.Namespace.ValueString()
+	if before.Memory.IsNull() && p.unset(ctx, "memory") {
+		m.Memory = before.Memory // a machine made elsewhere may have it from an instance type
+		p.resp.Diagnostics.Append(p.resp.Plan.SetAttribute(ctx, path.Root("memory"), before.Memory)...)
+	}
 	keep(path.Root("memory"), &m.Memory, before.Memory, sameQuantity(m.Memory.ValueString(), before.Memory.ValueString()))
 	keep(path.Root("reserved_memory"), &m.ReservedMemory, before.ReservedMemory, sameQuantity(m.ReservedMemory.ValueString(), before.ReservedMemory.ValueString()))
 	for i := range m.disks[:min(len(m.disks), len(before.disks))] {

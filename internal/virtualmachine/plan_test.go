@@ -128,6 +128,69 @@ func TestPlanReplaces(t *testing.T) {
 	}
 }
 
+// A medium changes in place, unless its volume were to have the name of the old one's.
+func TestPlanSwapsMedium(t *testing.T) {
+	old := volumeDisk("cd", "v-cd")
+	old.Type, old.Bus = text(disk.TypeCDROM), text(disk.BusSATA)
+	state := stored(volumeDisk("a", "v-a"), old)
+	plan := basic()
+	other := imageDisk("cd")
+	other.Type, other.Image = text(disk.TypeCDROM), text("default/debian")
+	plan.disks = []disk.Disk{imageDisk("a"), other}
+	got, resp := planned(t, plan, state)
+	noError(t, resp.Diagnostics)
+	if len(resp.RequiresReplace) > 0 || got.disks[0].VolumeName.ValueString() != "v-a" || !got.disks[1].VolumeName.IsUnknown() || !got.disks[1].StorageClassName.IsUnknown() {
+		t.Errorf("replaced by %s: %+v", resp.RequiresReplace, got.disks)
+	}
+	plan.disks[1].VolumeName = text("v-cd")
+	if _, resp = planned(t, plan, state); len(resp.Diagnostics) != 1 || resp.Diagnostics[0].Summary() != "Volume would stay in the way" {
+		t.Errorf("under the same name: %v", resp.Diagnostics)
+	}
+}
+
+func TestPlanLeavesVolumesBehind(t *testing.T) {
+	doomed, data := volumeDisk("a", "v-a"), volumeDisk("data", "v-data")
+	doomed.AutoDelete = types.BoolValue(true)
+	mounted := blankDisk("data")
+	mounted.ExistingVolumeName = text("v-data")
+	renamed := func(name string, disks ...disk.Disk) machine {
+		plan := basic()
+		plan.Name, plan.disks = text(name), disks
+		return plan
+	}
+	moved := renamed("vm", imageDisk("a"), imageDisk("data"))
+	moved.Namespace = text("other")
+	named := imageDisk("data")
+	named.VolumeName = text("v-data")
+	movedNamed := renamed("vm", imageDisk("a"), named)
+	movedNamed.Namespace = text("other")
+	replaced := imageDisk("a")
+	replaced.Image = text("default/debian")
+	for name, test := range map[string]struct {
+		plan machine
+		want string // severity: what is named
+	}{
+		"the same machine":     {renamed("vm", imageDisk("a"), imageDisk("data")), ""},
+		"renamed":              {renamed("new", imageDisk("a"), imageDisk("data")), `Warning: "v-data" of the disk "data"`},
+		"without the disk":     {renamed("new", imageDisk("a")), `Warning: "v-data" of the disk "data"`},
+		"with another image":   {renamed("vm", replaced, imageDisk("data")), `Warning: "v-data" of the disk "data"`},
+		"its data are kept":    {renamed("new", imageDisk("a"), mounted), ""},
+		"moved":                {moved, `Warning: "v-data" of the disk "data"`},
+		"in the way":           {renamed("new", imageDisk("a"), named), `Error: existing_volume_name = "v-data"`},
+		"moved, the same name": {movedNamed, `Warning: "v-data" of the disk "data"`},
+	} {
+		_, resp := planned(t, test.plan, stored(doomed, data))
+		got := ""
+		if len(resp.Diagnostics) > 0 {
+			got = resp.Diagnostics[0].Severity().String() + ": " + resp.Diagnostics[0].Detail()
+		}
+		severity, names, _ := strings.Cut(test.want, ": ")
+		if len(resp.Diagnostics) > 1 || !strings.HasPrefix(got, severity) || !strings.Contains(got, names) || (got == "") != (test.want == "") || strings.Contains(got, "v-a\"") {
+			t.Errorf("%s: %v", name, resp.Diagnostics)
+		}
+	}
+}
+
 func TestPlanSizes(t *testing.T) {
 	state := stored(volumeDisk("a", "v-a"))
 	sized := func(size string) machine {

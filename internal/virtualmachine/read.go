@@ -43,7 +43,7 @@ func (m *model) read(ctx context.Context, seen sight) diag.Diagnostics {
 	m.ID = types.StringValue(tfbase.ID(vm.Namespace, vm.Name))
 	m.readCompute(vm, prior.requests)
 	m.readFirmware(vm)
-	m.readOperation(ctx, vm, &diags)
+	m.readOperation(ctx, vm, imported, &diags)
 
 	now := prior
 	now.disks = disk.Read(prior.disks, vm)
@@ -115,13 +115,16 @@ func (m *model) readFirmware(vm *kubevirtv1.VirtualMachine) {
 	m.Hostname = arg.KeepOpen(m.Hostname, vm.Spec.Template.Spec.Hostname)
 }
 
-func (m *model) readOperation(ctx context.Context, vm *kubevirtv1.VirtualMachine, diags *diag.Diagnostics) {
+func (m *model) readOperation(ctx context.Context, vm *kubevirtv1.VirtualMachine, imported bool, diags *diag.Diagnostics) {
 	if strategy, err := vm.RunStrategy(); err == nil {
 		m.RunStrategy = types.StringValue(string(strategy))
 	}
 	m.CreateInitialSnapshot = types.BoolValue(m.CreateInitialSnapshot.ValueBool())
 	m.RestartAfterUpdate = types.BoolValue(m.RestartAfterUpdate.ValueBool())
 	keys := sshNames(vm)
+	if imported && cloudinit.Volume(&vm.Spec.Template.Spec) == nil {
+		keys = nil // no more than a note of those who made it: nothing brings them into the guest
+	}
 	prior, more := m.machine(ctx)
 	diags.Append(more...)
 	if slices.Equal(qualifiedAll(keys, vm.Namespace), prior.keyIDs()) && !m.SSHKeys.IsUnknown() {

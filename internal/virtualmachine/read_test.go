@@ -111,7 +111,7 @@ func TestReadOddMachines(t *testing.T) {
 			{Name: "c", Binding: &kubevirtv1.PluginBinding{Name: nic.BindingManagedTap}},
 			{Name: "d"},
 		}}}), func(m machine) bool {
-			return m.interfaces[0].Type.ValueString() == "sriov" && m.interfaces[1].Type.ValueString() == "passt" &&
+			return m.interfaces[0].Type.IsNull() && m.interfaces[1].Type.IsNull() &&
 				m.interfaces[2].Type.ValueString() == nic.TypeBridge && m.interfaces[3].Type.IsNull()
 		}},
 		"volumes of other kinds": {func() kubevirtv1.VirtualMachine {

@@ -4,6 +4,8 @@
 package device
 
 import (
+	"cmp"
+
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
@@ -23,8 +25,8 @@ func InputBlock() schema.ListNestedBlock {
 			},
 			"type": schema.StringAttribute{
 				Optional: true, Computed: true, Default: stringdefault.StaticString("tablet"),
-				MarkdownDescription: "`tablet`, which is the default.",
-				Validators:          []validator.String{stringvalidator.OneOf("tablet")},
+				MarkdownDescription: "`tablet` or `keyboard`. Default: `tablet`.",
+				Validators:          []validator.String{stringvalidator.OneOf("tablet", "keyboard")},
 			},
 			"bus": schema.StringAttribute{
 				Optional: true, Computed: true, Default: stringdefault.StaticString("usb"),
@@ -47,7 +49,7 @@ func ReadInputs(live []kubevirtv1.Input) []Input {
 	var inputs []Input
 	for _, device := range live {
 		inputs = append(inputs, Input{
-			Name: types.StringValue(device.Name), Type: types.StringValue(string(device.Type)), Bus: types.StringValue(string(device.Bus)),
+			Name: types.StringValue(device.Name), Type: types.StringValue(string(device.Type)), Bus: types.StringValue(cmp.Or(string(device.Bus), "usb")), // as KubeVirt has it
 		})
 	}
 	return inputs

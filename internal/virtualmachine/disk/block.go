@@ -32,6 +32,7 @@ const (
 	BusVirtio = "virtio"
 	BusSATA   = "sata"
 	BusSCSI   = "scsi"
+	BusUSB    = "usb"
 )
 
 // AnnotationAutoDelete marks, in a volume template, a volume to be deleted with the machine.
@@ -43,7 +44,7 @@ func Block() schema.ListNestedBlock {
 	return schema.ListNestedBlock{
 		MarkdownDescription: "A disk. Its contents come from `image`, `existing_volume_name` or `container_image_name`; without any of them it is an empty disk, " +
 			"or a CD drive without a medium. Disks are told apart by name: inserting or reordering them moves no data. The volume of a disk that is removed from the configuration " +
-			"is detached and stays in the cluster.",
+			"is detached and stays in the cluster. The medium of a CD drive changes, or is ejected, in place.",
 		Validators:   []validator.List{listvalidator.IsRequired()},
 		NestedObject: schema.NestedBlockObject{Attributes: diskAttributes()},
 	}
@@ -70,8 +71,8 @@ func diskDeviceAttributes() map[string]schema.Attribute {
 		},
 		"bus": schema.StringAttribute{
 			Optional: true, Computed: true,
-			MarkdownDescription: "`virtio`, `sata` or `scsi`. If unset: `sata` for a CD drive, `scsi` with `hot_plug`, else `virtio`; a disk that exists keeps its bus.",
-			Validators:          []validator.String{stringvalidator.OneOf(BusVirtio, BusSATA, BusSCSI, "")},
+			MarkdownDescription: "`virtio`, `sata`, `scsi` or `usb`. If unset: `sata` for a CD drive, `scsi` with `hot_plug`, else `virtio`; a disk that exists keeps its bus.",
+			Validators:          []validator.String{stringvalidator.OneOf(BusVirtio, BusSATA, BusSCSI, BusUSB, "")},
 		},
 		"cache_mode": schema.StringAttribute{
 			Optional:            true,
@@ -96,12 +97,12 @@ func diskVolumeAttributes() map[string]schema.Attribute {
 		"image": schema.StringAttribute{
 			Optional: true,
 			MarkdownDescription: "Image the disk starts from: `harvester_image.<name>.id`, that is `namespace/name`, or the `name` of an image in the machine's namespace. " +
-				"The image must be ready. Another image replaces the machine.",
+				"The image must be ready. Another image replaces the machine; in a CD drive it only changes the medium.",
 			Validators: []validator.String{arg.EmptyOr(arg.Reference())},
 		},
 		"existing_volume_name": schema.StringAttribute{
 			Optional:            true,
-			MarkdownDescription: "Volume (PersistentVolumeClaim) in the machine's namespace to attach instead of making one. It is never deleted with the machine.",
+			MarkdownDescription: "Volume (PersistentVolumeClaim) in the machine's namespace to attach instead of making one. It is never changed, and never deleted with the machine.",
 			Validators:          []validator.String{arg.EmptyOr(tfbase.Name())},
 		},
 		"container_image_name": schema.StringAttribute{
@@ -115,7 +116,9 @@ func diskVolumeAttributes() map[string]schema.Attribute {
 		},
 		"auto_delete": schema.BoolAttribute{
 			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
-			MarkdownDescription: "Delete the volume, with all its data, together with the machine. Default: `false`: it stays in the cluster.",
+			MarkdownDescription: "Delete the volume, with all its data, together with the machine, and that of a CD drive when its medium is ejected or changed. " +
+				"Only volumes that were made for the machine are deleted: not one that is older, that a `harvester_volume` made, or that another machine has too. " +
+				"Default: `false`: it stays in the cluster.",
 		},
 		"storage_class_name": schema.StringAttribute{
 			Optional: true, Computed: true,
@@ -134,8 +137,9 @@ func diskVolumeAttributes() map[string]schema.Attribute {
 		},
 		"volume_name": schema.StringAttribute{
 			Optional: true, Computed: true,
-			MarkdownDescription: "Name of the volume. If unset, one is made up from the names of machine and disk. Another name is another volume: the old one is detached and stays.",
-			Validators:          []validator.String{tfbase.Name()},
+			MarkdownDescription: "Name of the volume. If unset, one is made up from the names of machine and disk. Another name is another volume: the old one is detached and stays. " +
+				"There must be no volume of that name yet; one that is there is attached with `existing_volume_name`.",
+			Validators: []validator.String{tfbase.Name()},
 		},
 	}
 }

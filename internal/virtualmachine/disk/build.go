@@ -4,6 +4,8 @@
 package disk
 
 import (
+	"cmp"
+
 	corev1 "k8s.io/api/core/v1"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
@@ -57,27 +59,27 @@ func Claim(volume *kubevirtv1.Volume) string {
 // device is the disk as the guest sees it. Of the live disk of that name it
 // keeps what this resource knows nothing of, such as the serial number.
 func (d Disk) device(live []kubevirtv1.Disk) kubevirtv1.Disk {
-	device := kubevirtv1.Disk{Name: d.Name.ValueString()}
+	device, found := kubevirtv1.Disk{Name: d.Name.ValueString()}, false
 	for i := range live {
 		if live[i].Name == device.Name {
-			device = live[i]
+			device, found = live[i], true
 		}
 	}
-	bus := kubevirtv1.DiskBus(d.Bus.ValueString())
-	if bus == "" {
-		bus = kubevirtv1.DiskBus(d.busFor(nil).ValueString())
+	bus, usual := kubevirtv1.DiskBus(d.Bus.ValueString()), kubevirtv1.DiskBus(d.busFor(nil).ValueString())
+	if found && device.DiskDevice == (kubevirtv1.DiskDevice{}) {
+		usual = "" // left to KubeVirt by those who made it
 	}
 	switch d.Type.ValueString() {
 	case TypeCDROM:
 		if device.CDRom == nil {
-			device.DiskDevice = kubevirtv1.DiskDevice{CDRom: &kubevirtv1.CDRomTarget{}}
+			device.DiskDevice = kubevirtv1.DiskDevice{CDRom: &kubevirtv1.CDRomTarget{Bus: usual}}
 		}
-		device.CDRom.Bus = bus
+		device.CDRom.Bus = cmp.Or(bus, device.CDRom.Bus)
 	default:
 		if device.Disk == nil {
-			device.DiskDevice = kubevirtv1.DiskDevice{Disk: &kubevirtv1.DiskTarget{}}
+			device.DiskDevice = kubevirtv1.DiskDevice{Disk: &kubevirtv1.DiskTarget{Bus: usual}}
 		}
-		device.Disk.Bus = bus
+		device.Disk.Bus = cmp.Or(bus, device.Disk.Bus)
 	}
 	device.Cache = kubevirtv1.DriverCache(d.CacheMode.ValueString())
 	device.BootOrder = arg.BootOrder(d.BootOrder.ValueInt64())

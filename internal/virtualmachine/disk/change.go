@@ -69,7 +69,9 @@ func (d Disk) goesOn(old Disk, namespace string) bool {
 	if !old.Owns() || !d.sameImage(old, namespace) {
 		return false
 	}
-	differs := func(pair fieldPair) bool { return arg.Set(*pair.old) && arg.Set(*pair.planned) && !pair.planned.Equal(*pair.old) }
+	differs := func(pair fieldPair) bool {
+		return arg.Set(*pair.old) && arg.Set(*pair.planned) && !pair.planned.Equal(*pair.old)
+	}
 	return !d.drive(old) || !slices.ContainsFunc(d.fixedFields(&old), differs)
 }
 

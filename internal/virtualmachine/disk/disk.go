@@ -79,8 +79,8 @@ func (d *Disk) busFor(old *Disk) types.String {
 	switch {
 	case d.Type.IsUnknown():
 		return d.Bus
-	case old != nil && arg.Set(old.Bus) && old.Type.Equal(d.Type) && old.HotPlug.Equal(d.HotPlug):
-		return old.Bus
+	case old != nil && !old.Bus.IsUnknown() && old.Type.Equal(d.Type) && old.HotPlug.Equal(d.HotPlug):
+		return old.Bus // null if those who made it left it to KubeVirt
 	case d.Type.ValueString() == TypeCDROM:
 		return types.StringValue(BusSATA)
 	case d.HotPlug.ValueBool():

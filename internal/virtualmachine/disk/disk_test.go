@@ -74,6 +74,13 @@ func TestDiskSettle(t *testing.T) {
 	mounted.ExistingVolumeName = text("shared")
 	debian := imageDisk("d")
 	debian.Image = text("debian")
+	medium, another, filesystem := volumeDisk("d", "volume-1"), debian, imageDisk("d")
+	medium.Type, medium.Bus, another.Type, filesystem.Type = text(TypeCDROM), text(BusSATA), text(TypeCDROM), text(TypeCDROM)
+	filesystem.VolumeMode = text("Filesystem")
+	same := imageDisk("d")
+	same.Type = text(TypeCDROM)
+	left := volumeDisk("d", "volume-1")
+	left.Bus = types.StringNull()
 	undecided := blankDisk("d")
 	undecided.ExistingVolumeName = types.StringUnknown()
 	for name, test := range map[string]struct {
@@ -89,6 +96,10 @@ func TestDiskSettle(t *testing.T) {
 		"hot plug changes bus":  {hot, &old, `"scsi" true "10Gi" "lh-1" "Block" "ReadWriteMany" "volume-1"`},
 		"drive":                 {drive, nil, `"sata" false <null> <null> <null> <null> <null>`},
 		"drive instead of disk": {drive, &old, `"sata" false <null> <null> <null> <null> <null>`},
+		"the same medium":       {same, &medium, `"sata" false "10Gi" "lh-1" "Block" "ReadWriteMany" "volume-1"`},
+		"another medium":        {another, &medium, `"sata" false <unknown> <unknown> "Block" "ReadWriteMany" <unknown>`},
+		"another mode":          {filesystem, &medium, `"sata" false <unknown> <unknown> "Filesystem" "ReadWriteMany" <unknown>`},
+		"bus left to KubeVirt":  {imageDisk("d"), &left, `<null> false "10Gi" "lh-1" "Block" "ReadWriteMany" "volume-1"`},
 		"mounted":               {mounted, nil, `"virtio" false <null> <null> <null> <null> "shared"`},
 		"undecided":             {undecided, nil, `"virtio" false <unknown> <unknown> <unknown> <unknown> <unknown>`},
 	} {
@@ -130,6 +141,37 @@ func TestDiskReplaces(t *testing.T) {
 	} {
 		if got := strings.Join(test.disk.Replaces(old, "default"), " "); got != test.want {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+// A CD drive never replaces the machine: another medium needs another volume, and that is all.
+func TestDiskSwaps(t *testing.T) {
+	old := volumeDisk("d", "volume-1")
+	old.Type = text(TypeCDROM)
+	with := func(change func(*Disk)) Disk {
+		d := old
+		change(&d)
+		return d
+	}
+	for name, test := range map[string]struct {
+		disk Disk
+		want bool
+	}{
+		"same":              {old, false},
+		"same image, short": {with(func(d *Disk) { d.Image = text("ubuntu") }), false},
+		"other image":       {with(func(d *Disk) { d.Image = text("default/debian") }), true},
+		"image made anew":   {with(func(d *Disk) { d.Image = types.StringUnknown() }), true},
+		"mode":              {with(func(d *Disk) { d.VolumeMode = text("Filesystem") }), true},
+		"larger":            {with(func(d *Disk) { d.Size = text("20Gi") }), false},
+		"ejected":           {with(func(d *Disk) { d.Image = types.StringNull() }), false},
+		"a disk":            {with(func(d *Disk) { d.Type, d.Image = text(TypeDisk), text("default/debian") }), false},
+	} {
+		if got := test.disk.Swaps(old, "default"); got != test.want {
+			t.Errorf("%s: %t", name, got)
+		}
+		if got := test.disk.Replaces(old, "default"); got != nil && name != "a disk" {
+			t.Errorf("%s: the machine is replaced because of %q", name, got)
 		}
 	}
 }

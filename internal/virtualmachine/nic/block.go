@@ -46,7 +46,7 @@ func Block() schema.ListNestedBlock {
 			},
 			"type": schema.StringAttribute{
 				Optional: true, Computed: true,
-				MarkdownDescription: "`bridge` or `masquerade`. If unset: `masquerade` on the management network, else `bridge`.",
+				MarkdownDescription: "`bridge` or `masquerade`. If unset: `masquerade` on the management network, else `bridge`. An interface that was attached in another way elsewhere has null here and stays as it is.",
 				Validators:          []validator.String{stringvalidator.OneOf(TypeBridge, TypeMasquerade, "")},
 			},
 			"model": schema.StringAttribute{

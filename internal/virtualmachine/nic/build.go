@@ -27,9 +27,10 @@ func Onto(spec *kubevirtv1.VirtualMachineInstanceSpec, interfaces []Interface) {
 func (n Interface) device(live []kubevirtv1.Interface) kubevirtv1.Interface {
 	model := modelOf(n.Model.ValueString())
 	device := kubevirtv1.Interface{Name: n.Name.ValueString(), Model: model}
+	open := false // how it is attached is left to those who made it
 	for i := range live {
 		if live[i].Name == device.Name {
-			device = live[i]
+			device, open = live[i], !arg.Set(n.Type)
 		}
 	}
 	if liveModel(device) != model {
@@ -39,7 +40,7 @@ func (n Interface) device(live []kubevirtv1.Interface) kubevirtv1.Interface {
 	if arg.Set(n.MACAddress) {
 		device.MacAddress = n.MACAddress.ValueString()
 	}
-	if kind := n.kind(); kind != interfaceType(device) {
+	if kind := n.kind(); !open && kind != interfaceType(device) {
 		device.Binding = nil
 		device.InterfaceBindingMethod = kubevirtv1.InterfaceBindingMethod{}
 		if kind == TypeMasquerade {
@@ -63,20 +64,16 @@ func (n Interface) kind() string {
 	return TypeMasquerade
 }
 
-// interfaceType is the type a live interface has. Kinds that this resource
-// cannot make itself (SR-IOV, bindings) have names of their own, so that they show and stay.
+// interfaceType is the type a live interface has; "" for kinds that this resource cannot make
+// itself (SR-IOV, bindings), which stay as they are.
 func interfaceType(device kubevirtv1.Interface) string {
 	switch {
 	case device.Bridge != nil:
 		return TypeBridge
 	case device.Masquerade != nil:
 		return TypeMasquerade
-	case device.SRIOV != nil:
-		return "sriov"
 	case device.Binding != nil && device.Binding.Name == BindingManagedTap:
 		return TypeBridge // Harvester puts it in the place of a bridge where an overlay network has DHCP
-	case device.Binding != nil:
-		return device.Binding.Name
 	}
 	return ""
 }
@@ -116,7 +113,7 @@ func (n *Interface) Settle(old *Interface) {
 	if !n.Type.IsUnknown() || n.NetworkName.IsUnknown() {
 		return
 	}
-	if old != nil && arg.Set(old.Type) && arg.Set(old.NetworkName) == arg.Set(n.NetworkName) {
+	if old != nil && !old.Type.IsUnknown() && arg.Set(old.NetworkName) == arg.Set(n.NetworkName) {
 		n.Type = old.Type
 		return
 	}

@@ -480,20 +480,23 @@ func (c cluster) claim(t *testing.T, name string) {
 	}
 }
 
-// A volume of the name to be made, but with something else in it, would be
-// taken as it is.
+// A volume of the name to be made would be taken as it is, and go with the machine: even one that is
+// just like it.
 func TestAccVirtualMachine_volumeInTheWay(t *testing.T) {
 	t.Parallel()
 	c, name := shared(t), acctest.Name(t)
-	c.Uploaded(t, name, 1<<20)
 	c.claim(t, name)
 	c.remove(t, &name)
+	body := fmt.Sprintf("disk {\n name = \"rootdisk\"\n size = \"1Gi\"\n auto_delete = true\n volume_name = %q\n}\n", name)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: acctest.Factories,
-		CheckDestroy:             c.gone(name),
+		CheckDestroy: resource.ComposeTestCheckFunc(c.gone(name), func(*terraform.State) error {
+			_, err := c.volumes.Get(context.Background(), "default", name)
+			return err
+		}),
 		Steps: []resource.TestStep{{
-			Config:      machine(name, fmt.Sprintf("disk {\n name = \"rootdisk\"\n image = %[1]q\n volume_name = %[1]q\n}\n", name)),
-			ExpectError: regexp.MustCompile(`(?s)Volume exists already.*made from no\s+image`),
+			Config:      machine(name, body),
+			ExpectError: regexp.MustCompile(`(?s)Volume exists already.*existing_volume_name\s+=`),
 		}},
 	})
 }

@@ -251,3 +251,23 @@ func TestUpgradeState(t *testing.T) {
 		}
 	}
 }
+
+// A refused deletion says what really keeps the image.
+func TestInUse(t *testing.T) {
+	volume := user{"volume", "default", "v"}
+	state := &model{Name: types.StringValue("iso"), Namespace: types.StringValue("default")}
+	for name, test := range map[string]struct {
+		user   user
+		owners []string
+		want   string
+	}{
+		"a machine has it": {volume, []string{"default/web"}, "The virtual machine default/web has that volume as a disk."},
+		"left behind":      {volume, []string{}, "No virtual machine has that volume"},
+		"not known":        {volume, nil, "Remove what uses it first"},
+		"a template":       {user{kind: "VMTemplateVersion", namespace: "default/t-1"}, nil, "Remove what uses it first"},
+	} {
+		if got := inUseDiagnostic(state, test.user, test.owners).Detail(); !strings.Contains(got, test.want) || strings.Contains(got, "Remove what") != strings.HasPrefix(test.want, "Remove") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}

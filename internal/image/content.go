@@ -6,6 +6,7 @@ package image
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
 )
@@ -41,7 +43,7 @@ func (m *model) treatment() transfer.Treatment {
 func (m *model) uploads() bool { return m.SourceType.ValueString() == api.SourceUpload }
 
 // inspect looks at file_path without reading all of it.
-func (m *model) inspect(left string) (transfer.File, diag.Diagnostics) {
+func (m *model) inspect(ctx context.Context, left string) (transfer.File, diag.Diagnostics) {
 	at := path.Root("file_path")
 	if m.FilePath.IsNull() {
 		return transfer.File{}, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(at, "Missing file",
@@ -49,7 +51,7 @@ func (m *model) inspect(left string) (transfer.File, diag.Diagnostics) {
 	}
 	file, err := transfer.Inspect(m.FilePath.ValueString())
 	if err == nil {
-		_, _, err = file.Preflight(m.treatment())
+		_, _, err = file.Preflight(ctx, m.treatment())
 	}
 	if err != nil {
 		return file, diag.Diagnostics{m.fileDiagnostic(err, left)}
@@ -58,13 +60,16 @@ func (m *model) inspect(left string) (transfer.File, diag.Diagnostics) {
 }
 
 func (m *model) fileDiagnostic(err error, left string) diag.Diagnostic {
+	if !errors.As(err, new(*transfer.FileError)) { // the run was interrupted, or its time is over
+		return diagnose.API("upload", m.title(), left, err)
+	}
 	return diag.NewAttributeErrorDiagnostic(path.Root("file_path"), "File not usable", strings.TrimSpace(fmt.Sprintf(
 		"The %s cannot be uploaded: %s. The path is looked up on the machine that runs Terraform, in its working directory. %s", m.title(), err, left)))
 }
 
 // content reads the file, unless it is known, and compares it with checksum.
 func (m *model) content(ctx context.Context, left string) (*transfer.Content, diag.Diagnostics) {
-	file, diags := m.inspect(left)
+	file, diags := m.inspect(ctx, left)
 	if diags.HasError() {
 		return nil, diags
 	}
@@ -77,7 +82,17 @@ func (m *model) content(ctx context.Context, left string) (*transfer.Content, di
 			"The file %q is not what checksum says: its SHA-512 is\n  %s\n%s\n\n"+
 				"Either the checksum is for another file, or the file is damaged.", file.Path, content.FileSHA512, left))}
 	}
-	return &content, nil
+	return &content, behind(content)
+}
+
+// behind warns of a file that goes on after its packed data.
+func behind(content transfer.Content) diag.Diagnostics {
+	if !content.Behind {
+		return nil
+	}
+	return diag.Diagnostics{diag.NewAttributeWarningDiagnostic(path.Root("file_path"), "Data after the packed data", fmt.Sprintf(
+		"The file %q goes on after its packed data ends. What stands there was left out, as gunzip and bunzip2 leave it out; all before it was unpacked, "+
+			"and its checksums are right. Some vendors put a signature there. If the file should hold more, it is damaged.", content.File.Path))}
 }
 
 // planContent decides what a file means for an image that exists: the same
@@ -181,4 +196,9 @@ func remember(ctx context.Context, private privateWriter, content transfer.Conte
 		return nil // a path that is no text is not worth remembering
 	}
 	return private.SetKey(ctx, keyFile, text)
+}
+
+// forget drops what is remembered of a file: what the server refused may be another one than it was.
+func forget(ctx context.Context, private privateWriter) diag.Diagnostics {
+	return private.SetKey(ctx, keyFile, []byte("null"))
 }

@@ -71,6 +71,8 @@ type filler struct {
 	backend string
 	// content provides what is to be sent; nil if the data comes from elsewhere.
 	content func(context.Context) (*transfer.Content, error)
+	// offered is what was sent, or begun to be.
+	offered *transfer.Content
 	stall   time.Duration
 	// sent is called once when all data has left.
 	sent func()
@@ -92,6 +94,7 @@ func (f *filler) fill(ctx context.Context) (*api.VirtualMachineImage, error) {
 		if err != nil {
 			return image, err
 		}
+		f.offered = content
 		all, broken := f.send(ctx, *content)
 		if broken == nil {
 			f.sent()

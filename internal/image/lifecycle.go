@@ -86,13 +86,13 @@ func (r *lifecycle) Create(ctx context.Context, req resource.CreateRequest, resp
 		return
 	}
 	resp.Diagnostics.Append(r.save(ctx, &plan, image, &resp.State)...)
-	if from.content != nil {
-		resp.Diagnostics.Append(remember(ctx, resp.Private, *from.content)...)
-	}
 	filler := r.filler(image, &plan, release)
 	filler.provide(from.content)
 	image, diags = filler.run(ctx, image, &plan, leftTainted)
 	resp.Diagnostics.Append(diags...)
+	if from.content != nil && !diags.HasError() {
+		resp.Diagnostics.Append(remember(ctx, resp.Private, *from.content)...)
+	}
 	resp.Diagnostics.Append(r.save(ctx, &plan, image, &resp.State)...)
 }
 
@@ -136,6 +136,9 @@ func (r *lifecycle) Update(ctx context.Context, req resource.UpdateRequest, resp
 	if !imagestate.Of(image).Ready() {
 		image, diags = r.finish(ctx, image, &plan)
 		resp.Diagnostics.Append(diags...)
+	}
+	if diags.HasError() {
+		resp.Diagnostics.Append(forget(ctx, resp.Private)...)
 	}
 	resp.Diagnostics.Append(r.save(ctx, &plan, image, &resp.State)...)
 }

@@ -38,7 +38,7 @@ func (m *meter) read(sent int64, now time.Time) (line string, stalled bool) {
 	if sent != m.sent {
 		m.sent, m.moved = sent, now
 	}
-	if percent := 100 * sent / m.size; percent >= m.saidPercent+logPercent || now.Sub(m.said) >= logEvery {
+	if percent := m.done(); percent >= m.saidPercent+logPercent || now.Sub(m.said) >= logEvery {
 		m.said, m.saidPercent = now, percent
 		line = m.line(now)
 	}
@@ -56,4 +56,12 @@ func (m *meter) line(now time.Time) string {
 	return line + fmt.Sprintf(", %s left", left.Round(time.Second))
 }
 
-func (m *meter) percent() string { return fmt.Sprintf("%d %%", 100*m.sent/m.size) }
+func (m *meter) percent() string { return fmt.Sprintf("%d %%", m.done()) }
+
+// done is how much was sent, in percent. Nothing is done at once.
+func (m *meter) done() int64 {
+	if m.size == 0 {
+		return 100
+	}
+	return 100 * m.sent / m.size
+}

@@ -67,7 +67,7 @@ func (r *lifecycle) planFinish(ctx context.Context, plan, state *model, req reso
 func (r *lifecycle) planCreate(ctx context.Context, plan *model) diag.Diagnostics {
 	diags := plan.checkDisplayName()
 	if plan.uploads() && !plan.FilePath.IsUnknown() && !plan.Decompress.IsUnknown() {
-		_, wrong := plan.inspect("")
+		_, wrong := plan.inspect(ctx, "")
 		diags.Append(wrong...)
 	}
 	if use, needed := r.sourceUse(plan); needed {

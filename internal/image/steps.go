@@ -43,10 +43,12 @@ func (r *lifecycle) begin(ctx context.Context, plan *model) (image *api.VirtualM
 	if from, diags = r.ready(ctx, plan); diags.HasError() {
 		return nil, from, release, diags
 	}
-	if release, diags = r.slot(ctx, plan); diags.HasError() {
+	release, wrong := r.slot(ctx, plan)
+	if diags.Append(wrong...); diags.HasError() {
 		return nil, from, release, diags
 	}
-	image, diags = r.create(ctx, plan, from)
+	image, wrong = r.create(ctx, plan, from)
+	diags.Append(wrong...)
 	return image, from, release, diags
 }
 
@@ -135,17 +137,20 @@ func (r *lifecycle) finish(ctx context.Context, image *api.VirtualMachineImage, 
 		return image, diags
 	}
 	filler := r.filler(image, plan, release)
+	var warnings diag.Diagnostics
 	if plan.uploads() {
 		filler.content = func(ctx context.Context) (*transfer.Content, error) {
 			content, diags := r.readyToSend(ctx, plan, leftAsIs)
 			if diags.HasError() {
 				return nil, &objects.DescribedError{Diagnostics: diags}
 			}
+			warnings = diags
 			plan.FileSHA512 = types.StringValue(content.SHA512)
 			return content, nil
 		}
 	}
-	return filler.run(ctx, image, plan, leftAsIs)
+	image, diags = filler.run(ctx, image, plan, leftAsIs)
+	return image, append(warnings, diags...)
 }
 
 // filler returns the filler of an image whose data comes from elsewhere.
@@ -169,6 +174,9 @@ func (f *filler) run(ctx context.Context, image *api.VirtualMachineImage, plan *
 	latest, err := f.fill(ctx)
 	if latest == nil {
 		latest = image
+	}
+	if failed, ok := errors.AsType[*failure](err); ok && f.offered != nil && refusesChecksum(failed.Error()) {
+		transfer.UserCache().Forget(*f.offered)
 	}
 	known, described := errors.AsType[*objects.DescribedError](err)
 	switch {
@@ -212,7 +220,9 @@ func cure(message string, plan *model) string {
 	switch {
 	case strings.Contains(message, "passphrase"):
 		return "The secret does not hold the passphrase any more that the source was encrypted with. Put the old CRYPTO_KEY_VALUE back into it, then apply again."
-	case strings.Contains(message, "checksum"):
+	case refusesChecksum(message) && plan.uploads() && plan.Checksum.IsNull():
+		return "What arrived is not what the file held when it was read for its checksum. That is forgotten: apply again, and the file is read anew."
+	case refusesChecksum(message):
 		return "The data is not what checksum says. Compare it with the sha512sum of the data: either the checksum is for another file, or the data is damaged."
 	case plan.SourceType.ValueString() == api.SourceDownload:
 		return "Check that the cluster itself (not only this machine) can fetch the url, including its proxy settings and trusted certificates."
@@ -221,3 +231,6 @@ func cure(message string, plan *model) string {
 	}
 	return "Remove the cause, then apply again."
 }
+
+// refusesChecksum says that the data was not what its checksum says.
+func refusesChecksum(message string) bool { return strings.Contains(strings.ToLower(message), "checksum") }

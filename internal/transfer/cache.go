@@ -20,28 +20,43 @@ type Seen struct {
 	Path       string    `json:"path"`
 	FileSize   int64     `json:"fileSize"`
 	ModTime    time.Time `json:"modTime"`
+	Inode      uint64    `json:"inode,omitempty"`
+	Changed    time.Time `json:"changed,omitzero"`
 	Decompress bool      `json:"decompress"`
 	Pad        bool      `json:"pad"`
 	Data       int64     `json:"data"`
 	Size       int64     `json:"size"`
+	Behind     bool      `json:"behind,omitempty"`
 	SHA512     string    `json:"sha512"`
 	FileSHA512 string    `json:"fileSha512"`
 }
 
 // Seen returns what is worth keeping of a scan.
 func (c Content) Seen() Seen {
+	seen := c.File.seen(c.Treatment)
+	seen.Data, seen.Size, seen.Behind, seen.SHA512, seen.FileSHA512 = c.data, c.Size, c.Behind, c.SHA512, c.FileSHA512
+	return seen
+}
+
+// seen is what tells whether the file is still the same.
+func (f File) seen(treatment Treatment) Seen {
+	inode, changed := identity(f.info)
 	return Seen{
-		Path: absolute(c.File.Path), FileSize: c.File.Size, ModTime: c.File.info.ModTime(),
-		Decompress: c.Treatment.Decompress, Pad: c.Treatment.Pad, Data: c.data, Size: c.Size, SHA512: c.SHA512, FileSHA512: c.FileSHA512,
+		Path: absolute(f.Path), FileSize: f.Size, ModTime: f.info.ModTime(), Inode: inode, Changed: changed,
+		Decompress: treatment.Decompress, Pad: treatment.Pad,
 	}
 }
 
-// Of returns the content without reading the file, if size, time and treatment
-// say that it is the one that was seen.
+// Of returns the content without reading the file, if its identity and the treatment
+// say that it is the one that was seen. Size and time alone do not: builds that are reproducible give
+// every file the same time, and disks often have the same size.
 func (s Seen) Of(file File, treatment Treatment) (Content, bool) {
-	same := s.SHA512 != "" && s.Path == absolute(file.Path) && s.FileSize == file.Size && s.ModTime.Equal(file.info.ModTime()) &&
-		s.Decompress == treatment.Decompress && s.Pad == treatment.Pad
-	return Content{File: file, Treatment: treatment, data: s.Data, Size: s.Size, SHA512: s.SHA512, FileSHA512: s.FileSHA512}, same
+	now := file.seen(treatment)
+	same := s.SHA512 != "" && s.Path == now.Path && s.FileSize == now.FileSize && s.ModTime.Equal(now.ModTime) &&
+		s.Inode == now.Inode && s.Changed.Equal(now.Changed) && s.Decompress == now.Decompress && s.Pad == now.Pad
+	return Content{
+		File: file, Treatment: treatment, data: s.Data, Size: s.Size, Behind: s.Behind, SHA512: s.SHA512, FileSHA512: s.FileSHA512,
+	}, same
 }
 
 // Cache keeps what scans found, so that a large file is read once, not once a
@@ -60,8 +75,7 @@ func UserCache() Cache {
 	return Cache{Dir: filepath.Join(dir, "terraform-provider-harvester", "scans")}
 }
 
-// Scan is File.Scan, without reading a file that was scanned before and has
-// neither another size nor another time since.
+// Scan is File.Scan, without reading a file that was scanned before and is the same since.
 func (c Cache) Scan(ctx context.Context, file File, treatment Treatment) (Content, error) {
 	if content, found := c.load(file, treatment).Of(file, treatment); found {
 		return content, nil
@@ -71,6 +85,13 @@ func (c Cache) Scan(ctx context.Context, file File, treatment Treatment) (Conten
 		c.store(content)
 	}
 	return content, err
+}
+
+// Forget drops what is kept of a content that was not what the scan said.
+func (c Cache) Forget(content Content) {
+	if c.Dir != "" {
+		_ = os.Remove(c.entry(content.File, content.Treatment))
+	}
 }
 
 func (c Cache) load(file File, treatment Treatment) (seen Seen) {

@@ -4,17 +4,11 @@
 package transfer
 
 import (
-	"bufio"
-	"compress/bzip2"
 	"context"
 	"crypto/sha512"
 	"encoding/hex"
+	"errors"
 	"io"
-	"os"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
 )
 
 // Treatment is what happens to the bytes of a file on their way to the server.
@@ -31,6 +25,9 @@ type Content struct {
 	Treatment Treatment
 	// Size is in bytes, after decompression and padding.
 	Size int64
+	// Behind says that the file goes on after its packed data. That is no part of the
+	// content, as it is none to gunzip.
+	Behind bool
 	// data is the size in bytes before padding.
 	data int64
 	// SHA512 is the checksum of those bytes, in lower-case hexadecimal.
@@ -54,72 +51,115 @@ func (f File) Unscanned(pad bool) Content {
 // sent. Memory use does not depend on the file's size. Errors are a *FileError or the
 // context's.
 func (f File) Scan(ctx context.Context, treatment Treatment) (Content, error) {
+	return promptly(ctx, func() (Content, error) { return f.scan(ctx, treatment) })
+}
+
+func (f File) scan(ctx context.Context, treatment Treatment) (Content, error) {
 	content := Content{File: f, Treatment: treatment}
-	file, err := os.Open(f.Path)
+	file, _, err := open(f.Path)
 	if err != nil {
-		return content, &FileError{f.Path, "cannot be opened: " + cause(err)}
+		return content, err
 	}
 	defer func() { _ = file.Close() }()
-
-	raw, sent := sha512.New(), sha512.New()
-	codec, source := f.codec(treatment), io.Reader(interruptible{ctx, file})
-	if codec != Raw { // else both checksums begin alike, and one is enough
-		source = io.TeeReader(source, raw)
-	}
-	unpacked, err := unpack(source, codec)
-	if err != nil {
-		return content, f.unreadable(ctx, err)
-	}
-	defer func() { _ = unpacked.Close() }()
-	size, err := io.CopyBuffer(sent, unpacked, make([]byte, buffer))
+	codec, err := packing(file, treatment)
 	if err == nil {
-		_, err = io.Copy(io.Discard, source) // what follows the packed data still is part of the file
+		err = content.read(ctx, file, codec)
 	}
 	if err != nil {
 		return content, f.unreadable(ctx, err)
+	}
+	return content, f.Changed()
+}
+
+// read computes what is to be known of the content from the bytes of its file.
+func (c *Content) read(ctx context.Context, file io.Reader, codec Format) error {
+	raw, sent, head := sha512.New(), sha512.New(), &beginning{}
+	if codec != Raw { // else both checksums begin alike, and one is enough
+		file = io.TeeReader(file, raw)
+	}
+	data, err := unpack(ctx, file, codec)
+	if err != nil {
+		return err
+	}
+	defer data.Close()
+	if c.data, err = io.CopyBuffer(io.MultiWriter(sent, head), data, make([]byte, buffer)); err != nil {
+		return err
+	}
+	if c.Behind, err = goesOn(data.rest); err != nil { // it still is part of the file
+		return err
+	}
+	if wrong := head.wrong(c.data); wrong != "" {
+		return &FileError{c.File.Path, wrong}
 	}
 	if codec == Raw {
 		raw = sent
 	}
-	content.FileSHA512 = hex.EncodeToString(raw.Sum(nil))
-	content.data, content.Size = size, treatment.padded(size)
-	_, _ = io.CopyN(sent, zeros{}, content.Size-size)
-	content.SHA512 = hex.EncodeToString(sent.Sum(nil))
-	if err := f.Changed(); err != nil {
-		return content, err
-	}
-	return content, nil
+	c.FileSHA512 = hex.EncodeToString(raw.Sum(nil))
+	c.Size = c.Treatment.padded(c.data)
+	_, _ = io.CopyN(sent, zeros{}, c.Size-c.data)
+	c.SHA512 = hex.EncodeToString(sent.Sum(nil))
+	return nil
 }
 
+// beginning keeps the head of what is written to it.
+type beginning []byte
+
+func (b *beginning) Write(p []byte) (int, error) {
+	*b = append(*b, p[:min(len(p), headSize-len(*b))]...)
+	return len(p), nil
+}
+
+// wrong says what is seen of a content only when its size is known.
+func (b *beginning) wrong(size int64) string {
+	switch {
+	case size == 0:
+		return nothing
+	case detect(*b) == QCOW2:
+		return cutQCOW2(*b, size)
+	}
+	return ""
+}
+
+const nothing = "is empty once it is unpacked"
+
 func (f File) unreadable(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case errors.As(err, new(*FileError)):
+		return err
 	}
 	return &FileError{f.Path, "cannot be read to its end: " + cause(err)}
 }
 
-// Open starts the bytes to send from the first one.
-func (c Content) Open() (io.ReadCloser, error) {
-	file, err := os.Open(c.File.Path)
+// Open starts the bytes to send from the first one. Reading them ends with the context.
+func (c Content) Open(ctx context.Context) (io.ReadCloser, error) {
+	file, _, err := open(c.File.Path)
 	if err != nil {
-		return nil, &FileError{c.File.Path, "cannot be opened: " + cause(err)}
+		return nil, err
 	}
-	unpacked, err := unpack(file, c.File.codec(c.Treatment))
+	codec, err := packing(file, c.Treatment)
+	if err != nil {
+		_ = file.Close()
+		return nil, c.File.unreadable(ctx, err)
+	}
+	data, err := unpack(ctx, file, codec)
 	if err != nil {
 		_ = file.Close()
 		return nil, &FileError{c.File.Path, "cannot be unpacked: " + cause(err)}
 	}
-	whole := io.MultiReader(io.LimitReader(unpacked, c.data), io.LimitReader(zeros{}, c.Size-c.data))
-	return &opened{Reader: whole, unpacked: unpacked, file: file}, nil
+	whole := io.MultiReader(io.LimitReader(data, c.data), io.LimitReader(zeros{}, c.Size-c.data))
+	return &opened{Reader: whole, data: data, file: file}, nil
 }
 
 type opened struct {
 	io.Reader
-	unpacked, file io.Closer
+	data *unpacking
+	file io.Closer
 }
 
 func (o *opened) Close() error {
-	_ = o.unpacked.Close()
+	o.data.Close()
 	return o.file.Close()
 }
 
@@ -130,58 +170,14 @@ func (t Treatment) padded(size int64) int64 {
 	return (size + BlockSize - 1) / BlockSize * BlockSize
 }
 
-// codec is the compression to undo; Raw if none.
-func (f File) codec(t Treatment) Format {
+// packing is the compression to undo; Raw if none.
+func packing(file io.ReaderAt, t Treatment) (Format, error) {
 	if !t.Decompress {
-		return Raw
+		return Raw, nil
 	}
-	head, err := f.head()
-	if err != nil {
-		return Raw // opening the file reports it
+	head, err := headOf(file)
+	if format := detect(head); format.packs() {
+		return format, err
 	}
-	switch format := detect(head); format {
-	case Gzip, XZ, Zstd, Bzip2:
-		return format
-	case Raw, ISO, QCOW2, VMDK, VHD, VHDX, VDI, OVA:
-	}
-	return Raw
-}
-
-// unpack undoes a compression.
-func unpack(r io.Reader, codec Format) (io.ReadCloser, error) {
-	switch codec {
-	case Gzip:
-		return gzip.NewReader(bufio.NewReaderSize(r, buffer))
-	case XZ:
-		reader, err := xz.NewReader(bufio.NewReaderSize(r, buffer))
-		return io.NopCloser(reader), err
-	case Zstd:
-		// One goroutine and a bounded window keep the memory flat.
-		decoder, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
-		if err != nil {
-			return nil, err
-		}
-		return decoder.IOReadCloser(), nil
-	case Bzip2:
-		return io.NopCloser(bzip2.NewReader(bufio.NewReaderSize(r, buffer))), nil
-	case Raw, ISO, QCOW2, VMDK, VHD, VHDX, VDI, OVA:
-	}
-	return io.NopCloser(r), nil
-}
-
-// maxWindow is the largest zstd window accepted, in bytes: that of zstd --long=27,
-// the most that zstd itself unpacks without being told to.
-const maxWindow = 128 << 20
-
-// interruptible ends reading when the context does.
-type interruptible struct {
-	ctx context.Context //nolint:containedctx // lives for one Scan
-	io.Reader
-}
-
-func (i interruptible) Read(p []byte) (int, error) {
-	if err := i.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return i.Reader.Read(p)
+	return Raw, err
 }

@@ -101,7 +101,7 @@ func TestScanAndOpenAgree(t *testing.T) {
 					content.Size, content.SHA512, content.FileSHA512, len(want), sum(want), sum(test.file))
 			}
 			for range 2 { // a retry starts over
-				reader, err := content.Open()
+				reader, err := content.Open(t.Context())
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -120,13 +120,14 @@ func (d *Download) receive(ctx context.Context, stop context.CancelCauseFunc, cl
 	if err := d.recognize(stream, source); err != nil {
 		return nil, err
 	}
+	source.most = d.atMost(stream)
 	partial, err := d.Target.begin()
 	if err != nil {
 		return nil, err
 	}
 	digest, err := d.save(ctx, stop, stream, source, partial)
 	if err == nil {
-		err = d.verify(digest, partial)
+		err = d.verify(ctx, digest, partial)
 	}
 	if err == nil {
 		err = partial.seal(ctx)
@@ -185,6 +186,20 @@ func (d *Download) recognize(stream *bufio.Reader, source *source) error {
 	return &StreamError{Reason: "the stream is not the image", Said: answer}
 }
 
+// atMost is how long the stream can be, in bytes: a server that never ends must not fill the disk. It is 0 if
+// nobody knows.
+func (d *Download) atMost(stream *bufio.Reader) int64 {
+	if d.Packed && d.Size > 0 {
+		return packedAtMost(d.Size)
+	}
+	const header = 72
+	if head, _ := stream.Peek(header); !d.Packed && len(head) == header {
+		h, _ := readQCOW2(bytes.NewReader(head))
+		return qcow2AtMost(h.Size)
+	}
+	return 0
+}
+
 // save writes the stream into the partial file and computes its digest at the same time.
 func (d *Download) save(ctx context.Context, stop context.CancelCauseFunc, stream *bufio.Reader, source *source, to *partial) (Digest, error) {
 	digester := newDigester()
@@ -194,7 +209,7 @@ func (d *Download) save(ctx context.Context, stop context.CancelCauseFunc, strea
 	case !d.Packed:
 		err = pump(ctx, stop, stream, sinks)
 	case d.Keep:
-		check := d.check()
+		check := d.check(ctx, stop)
 		err = check.end(pump(ctx, stop, stream, append(sinks, check.write)))
 	default:
 		err = pump(ctx, stop, d.unpack(stream), sinks)
@@ -204,15 +219,15 @@ func (d *Download) save(ctx context.Context, stop context.CancelCauseFunc, strea
 
 // verify checks what can be known only now. The length of a packed image was
 // checked while it came, and the sum too if it was saved as it came.
-func (d *Download) verify(digest Digest, saved *partial) error {
+func (d *Download) verify(ctx context.Context, digest Digest, saved *partial) error {
 	switch {
 	case d.Packed && d.Keep:
 		return nil
 	case d.Packed:
 		return d.compare(digest.SHA512)
 	}
-	err := checkTables(saved.file, digest.Size, d.Disk)
-	if err != nil && !errors.As(err, new(*StreamError)) {
+	err := checkDownload(ctx, saved.file, digest.Size, d.Disk)
+	if err != nil && ctx.Err() == nil && !errors.As(err, new(*StreamError)) {
 		err = saved.failed(err)
 	}
 	return err
@@ -260,24 +275,28 @@ type checking struct {
 	wrong chan error
 }
 
-func (d *Download) check() *checking {
+// check begins to unpack. More than the image has is reason to stop at once.
+func (d *Download) check(ctx context.Context, stop context.CancelCauseFunc) *checking {
 	reader, writer := io.Pipe()
 	c := &checking{writer, make(chan error, 1)}
 	go func() {
-		err := d.examine(bufio.NewReaderSize(reader, buffer))
+		err := d.examine(ctx, bufio.NewReaderSize(reader, buffer))
+		if wrong, ok := errors.AsType[*StreamError](err); ok && wrong.Final {
+			stop(err)
+		}
 		_, _ = io.Copy(io.Discard, reader) // what went wrong stands at the end
 		c.wrong <- err
 	}()
 	return c
 }
 
-func (d *Download) examine(stream *bufio.Reader) error {
+func (d *Download) examine(ctx context.Context, stream *bufio.Reader) error {
 	sum, into := sha512.New(), io.Discard
 	if d.SHA512 != "" {
 		into = sum
 	}
 	// The struct hides io.Discard's own way of reading, 8 KiB at a time.
-	if _, err := io.CopyBuffer(struct{ io.Writer }{into}, d.unpack(stream), make([]byte, buffer)); err != nil || d.SHA512 == "" {
+	if _, err := io.CopyBuffer(struct{ io.Writer }{into}, interruptible{ctx, d.unpack(stream)}, make([]byte, buffer)); err != nil || d.SHA512 == "" {
 		return err
 	}
 	return d.compare(hex.EncodeToString(sum.Sum(nil)))

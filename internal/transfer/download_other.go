@@ -10,6 +10,9 @@ import "os"
 // locks says that files under way are locked, and that open files can be renamed.
 const locks = false
 
+// noWait has no meaning.
+const noWait = 0
+
 func lock(*os.File) {}
 
 // removeAbandoned removes a file. Windows refuses that while it is open.

@@ -120,15 +120,15 @@ type Digest struct {
 
 // Examine reads a file to its end. Errors are a *FileError or the context's.
 func Examine(ctx context.Context, path string) (Digest, error) {
-	file, err := os.Open(path)
+	return promptly(ctx, func() (Digest, error) { return examine(ctx, path) })
+}
+
+func examine(ctx context.Context, path string) (Digest, error) {
+	file, info, err := open(path)
 	if err != nil {
-		return Digest{}, &FileError{path, "cannot be opened: " + cause(err)}
+		return Digest{}, err
 	}
 	defer func() { _ = file.Close() }()
-	info, err := file.Stat()
-	if err != nil {
-		return Digest{}, &FileError{path, "cannot be inspected: " + cause(err)}
-	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	digester := newDigester()

@@ -20,6 +20,9 @@ import (
 // what went wrong, and how it ended.
 type source struct {
 	io.Reader
+	// most is how long the stream can be, in bytes; 0 if nobody knows.
+	most int64
+	read int64
 	tail []byte
 	err  error
 }
@@ -36,7 +39,23 @@ func (s *source) Read(p []byte) (int, error) {
 	if err != nil {
 		s.err = err
 	}
+	if s.read += int64(n); s.most > 0 && s.read > s.most {
+		return n, &StreamError{Final: true, Reason: fmt.Sprintf("the stream is longer than %s, and the image cannot be", inBytes(s.most))}
+	}
 	return n, err
+}
+
+// packedAtMost is how long a gzip file of so much data is at most, in bytes. What cannot be packed
+// takes 5 bytes more a block; the rest is leeway.
+func packedAtMost(size int64) int64 { return size + size/64 + 1<<20 }
+
+// qcow2AtMost is how long a qcow2 file of a disk is at most, in bytes: with the smallest clusters there are, its tables
+// take a sixteenth of it; the rest is leeway.
+func qcow2AtMost(disk uint64) int64 {
+	if disk > 1<<60 {
+		return 0
+	}
+	return int64(disk + disk/8 + 64<<20)
 }
 
 // broken is why the connection ended before the stream did; nil if it did not.

@@ -13,6 +13,9 @@ import (
 // locks says that files under way are locked, and that open files can be renamed.
 const locks = true
 
+// noWait opens what would wait for somebody, such as a named pipe, at once.
+const noWait = syscall.O_NONBLOCK
+
 // lock marks a file as under way, until it is closed or its process ends in whatever way.
 func lock(file *os.File) {
 	_ = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) // where there are no locks, nothing is swept

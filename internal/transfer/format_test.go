@@ -23,9 +23,9 @@ func at(offset int, signature string) []byte {
 	return append(bytes.Repeat([]byte{'x'}, offset), signature+strings.Repeat("x", 600)...)
 }
 
-// header builds the header of a good qcow2 image of 3 GiB, changed by change.
+// header builds a good qcow2 image of 3 GiB without data, whose header is changed by change.
 func header(change func(*qcow2.HeaderFieldsV2, *qcow2.HeaderFieldsV3)) []byte {
-	v2 := qcow2.HeaderFieldsV2{Magic: qcow2.MagicType([]byte("QFI\xfb")), Version: 3, ClusterBits: 16, Size: 3 << 30}
+	v2 := qcow2.HeaderFieldsV2{Magic: qcow2.MagicType([]byte("QFI\xfb")), Version: 3, ClusterBits: 16, Size: 3 << 30, L1Size: 6, L1TableOffset: 1 << 16, RefcountTableOffset: 2 << 16, RefcountTableClusters: 1}
 	v3 := qcow2.HeaderFieldsV3{HeaderLength: 104}
 	if change != nil {
 		change(&v2, &v3)
@@ -35,7 +35,7 @@ func header(change func(*qcow2.HeaderFieldsV2, *qcow2.HeaderFieldsV3)) []byte {
 	if v2.Version == 3 {
 		_ = binary.Write(&buffer, binary.BigEndian, v3)
 	}
-	return buffer.Bytes()
+	return append(buffer.Bytes(), make([]byte, 3<<16-buffer.Len())...)
 }
 
 func gzipped(content []byte) []byte {
@@ -99,7 +99,7 @@ func TestPreflight(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			format, size, err := file.Preflight(transfer.Treatment{Decompress: test.decompress})
+			format, size, err := file.Preflight(t.Context(), transfer.Treatment{Decompress: test.decompress})
 			if format != test.format || size != test.size {
 				t.Errorf("got %s of %d bytes, want %s of %d", format, size, test.format, test.size)
 			}

@@ -6,6 +6,7 @@
 package transfer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -36,28 +37,67 @@ type File struct {
 // Inspect looks at the file without reading it: it must exist, be a regular
 // file (symbolic links are followed), readable and not empty. Errors are *FileError.
 func Inspect(path string) (File, error) {
-	handle, err := os.Open(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return File{}, &FileError{path, "does not exist"}
-	case errors.Is(err, fs.ErrPermission):
-		return File{}, &FileError{path, "cannot be read: permission denied"}
-	case err != nil:
-		return File{}, &FileError{path, "cannot be opened: " + cause(err)}
+	handle, info, err := open(path)
+	if err != nil {
+		return File{}, err
 	}
-	defer func() { _ = handle.Close() }()
-	info, err := handle.Stat()
-	switch {
-	case err != nil:
-		return File{}, &FileError{path, "cannot be inspected: " + cause(err)}
-	case info.IsDir():
-		return File{}, &FileError{path, "is a directory, not a file"}
-	case !info.Mode().IsRegular():
-		return File{}, &FileError{path, "is not a regular file"}
-	case info.Size() == 0:
+	_ = handle.Close()
+	if info.Size() == 0 {
 		return File{}, &FileError{path, "is empty"}
 	}
 	return File{Path: path, Size: info.Size(), info: info}, nil
+}
+
+// open opens a regular file. It looks before it opens, because opening a named pipe
+// waits for somebody to write into it and opening a device can have effects; and it
+// looks at what it opened, because that can be another file by then. Errors are *FileError.
+func open(path string) (*os.File, fs.FileInfo, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, nil, unopened(path, err)
+	}
+	if err := regular(path, info); err != nil {
+		return nil, nil, err
+	}
+	file, err := os.OpenFile(path, os.O_RDONLY|noWait, 0)
+	if err != nil {
+		return nil, nil, unopened(path, err)
+	}
+	if info, err = file.Stat(); err != nil {
+		err = &FileError{path, "cannot be inspected: " + cause(err)}
+	} else {
+		err = regular(path, info)
+	}
+	if err != nil {
+		_ = file.Close()
+		return nil, nil, err
+	}
+	return file, info, nil
+}
+
+func unopened(path string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &FileError{path, "does not exist"}
+	case errors.Is(err, fs.ErrPermission):
+		return &FileError{path, "cannot be read: permission denied"}
+	}
+	return &FileError{path, "cannot be opened: " + cause(err)}
+}
+
+// regular refuses what is no regular file.
+func regular(path string, info fs.FileInfo) error {
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		return nil
+	case mode.IsDir():
+		return &FileError{path, "is a directory, not a file"}
+	case mode&fs.ModeNamedPipe != 0:
+		return &FileError{path, "is not a regular file, but a named pipe, which can be read only once; write the data into a file first"}
+	case mode&fs.ModeDevice != 0:
+		return &FileError{path, "is not a regular file, but a device; copy what it holds into a file first"}
+	}
+	return &FileError{path, "is not a regular file"}
 }
 
 // Changed returns a *FileError if the file is not the one that was inspected any more.
@@ -74,6 +114,41 @@ func (f File) Changed() error {
 		return &FileError{f.Path, "was modified while it was uploaded"}
 	}
 	return nil
+}
+
+// promptly returns what f returns, or the context's error as soon as that has ended: a disk
+// that does not answer cannot be interrupted, but need not be waited for. F then ends by itself, unheard.
+func promptly[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := f()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
+	}
+}
+
+// interruptible ends reading when the context does. It stands on both sides of what unpacks,
+// which can make a lot of a little, and nothing of a lot.
+type interruptible struct {
+	ctx context.Context //nolint:containedctx // lives as long as one reading of a file
+	io.Reader
+}
+
+func (i interruptible) Read(p []byte) (int, error) {
+	if i.ctx.Err() != nil {
+		return 0, context.Cause(i.ctx)
+	}
+	return i.Reader.Read(p)
 }
 
 // zeros is an endless source of zero bytes.

@@ -88,7 +88,7 @@ func (u *Upload) request(ctx context.Context) (*http.Request, error) {
 	}
 	address := *u.URL
 	address.RawQuery = url.Values{"action": {"upload"}, "size": {strconv.FormatInt(u.Content.Size, 10)}}.Encode()
-	body := func() (io.ReadCloser, error) { return u.open(head, foot) }
+	body := func() (io.ReadCloser, error) { return u.open(ctx, head, foot) }
 	reader, err := body()
 	if err != nil {
 		return nil, err
@@ -119,8 +119,8 @@ func (u *Upload) frame() (head, foot []byte, contentType string, err error) {
 }
 
 // open starts the body from its first byte.
-func (u *Upload) open(head, foot []byte) (io.ReadCloser, error) {
-	content, err := u.Content.Open()
+func (u *Upload) open(ctx context.Context, head, foot []byte) (io.ReadCloser, error) {
+	content, err := u.Content.Open(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -200,5 +200,5 @@ func remember(ctx context.Context, private privateWriter, content transfer.Conte
 
 // forget drops what is remembered of a file: what the server refused may be another one than it was.
 func forget(ctx context.Context, private privateWriter) diag.Diagnostics {
-	return private.SetKey(ctx, keyFile, []byte("null"))
+	return private.SetKey(ctx, keyFile, nil)
 }

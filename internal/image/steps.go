@@ -233,4 +233,6 @@ func cure(message string, plan *model) string {
 }
 
 // refusesChecksum says that the data was not what its checksum says.
-func refusesChecksum(message string) bool { return strings.Contains(strings.ToLower(message), "checksum") }
+func refusesChecksum(message string) bool {
+	return strings.Contains(strings.ToLower(message), "checksum")
+}

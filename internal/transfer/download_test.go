@@ -5,6 +5,7 @@ package transfer_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -22,6 +23,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -206,6 +208,86 @@ func TestReceiveNoticesBrokenStreams(t *testing.T) {
 			})
 		}
 	}
+}
+
+// endless writes the same for ever, and counts.
+func endless(head, more []byte, sent *atomic.Int64) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		_, err := w.Write(head)
+		for err == nil {
+			var n int
+			n, err = w.Write(more)
+			sent.Add(int64(n))
+		}
+	}
+}
+
+// A server that never ends does not fill the disk, whether the image is unpacked or not.
+func TestReceiveStopsAtTheLengthOfTheImage(t *testing.T) {
+	t.Parallel()
+	zeros := gzipped(make([]byte, 64<<20)) // the head of a stream whose zeros go on
+	var image bytes.Buffer
+	if _, err := (qcow2img.Image{VirtualSize: 1 << 20, DataSize: 1 << 20}).WriteTo(&image); err != nil {
+		t.Fatal(err)
+	}
+	noise := make([]byte, 1<<20)
+	_, _ = rand.NewChaCha8([32]byte{2}).Read(noise)
+	stored := append([]byte{0, 0xff, 0xff, 0, 0}, noise[:0xffff]...) // a block that is not packed, and not the last
+	nothing := bytes.Repeat([]byte{0, 0, 0, 0xff, 0xff}, 10_000)     // such blocks with nothing in them
+	gzipHead := []byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff")
+	for name, test := range map[string]struct {
+		download   *transfer.Download
+		head, more []byte
+		wants      string
+		most       int64 // what the server can have sent, with all that is under way
+	}{
+		"kept":                 {&transfer.Download{Packed: true, Keep: true, Size: 1 << 20}, gzipHead, stored, `more than the 1048576 bytes`, 64 << 20},
+		"kept, of zeros":       {&transfer.Download{Packed: true, Keep: true, Size: 1 << 20}, zeros, zeros, `more than the 1048576 bytes|longer than`, 64 << 20},
+		"kept, of nothing":     {&transfer.Download{Packed: true, Keep: true, Size: 1 << 20}, gzipHead, nothing, `the stream is longer than 2.0 MiB`, 64 << 20},
+		"unpacked":             {&transfer.Download{Packed: true, Size: 1 << 20}, gzipHead, stored, `more than the 1048576 bytes`, 64 << 20},
+		"unpacked, of nothing": {&transfer.Download{Packed: true, Size: 1 << 20}, gzipHead, nothing, `the stream is longer than 2.0 MiB`, 64 << 20},
+		"qcow2":                {&transfer.Download{Disk: 1 << 20}, image.Bytes(), noise, `the stream is longer than 65.1 MiB`, 130 << 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var sent atomic.Int64
+			_, err := fetch(t, test.download, endless(test.head, test.more, &sent))
+			var stream *transfer.StreamError
+			if !errors.As(err, &stream) || !regexp.MustCompile(test.wants).MatchString(err.Error()) || !stream.Final {
+				t.Errorf("got %v, want %s", err, test.wants)
+			}
+			if sent.Load() > test.most {
+				t.Errorf("the server could send %d bytes", sent.Load())
+			}
+			if names := files(t, test.download.Target); len(names) > 0 {
+				t.Errorf("it leaves %q", names)
+			}
+		})
+	}
+}
+
+// What cannot be packed becomes longer by that, and is taken.
+func TestReceiveTakesWhatCannotBePacked(t *testing.T) {
+	t.Parallel()
+	noise := make([]byte, 8<<20)
+	_, _ = rand.NewChaCha8([32]byte{3}).Read(noise)
+	var stored bytes.Buffer
+	writer, err := gzip.NewWriterLevel(&stored, gzip.NoCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for part := noise; len(part) > 0; part = part[4096:] { // a block each
+		_, _ = writer.Write(part[:4096])
+		_ = writer.Flush()
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	received, err := fetch(t, &transfer.Download{Packed: true, Keep: true, Size: int64(len(noise)), SHA512: sha512of(noise)}, sends(stored.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	received.Discard()
 }
 
 // qcow2 files have no checksum; their tables have to do.

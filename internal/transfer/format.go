@@ -21,29 +21,29 @@ type Format string
 
 // The formats that are told apart. Raw is whatever none of the others claims.
 const (
-	Raw   Format = "raw"
-	ISO   Format = "ISO"
-	QCOW2 Format = "qcow2"
-	VMDK  Format = "VMDK"
-	VHD   Format = "VHD"
-	VHDX  Format = "VHDX"
-	VDI   Format = "VDI"
-	OVA   Format = "OVA"
-	Gzip  Format = "gzip"
-	XZ    Format = "xz"
-	Zstd  Format = "zstd"
-	Bzip2 Format = "bzip2"
-	Zip   Format = "zip"
-	Seven Format = "7z"
-	LZ4   Format = "lz4"
-	LZMA  Format = "lzma"
+	Raw      Format = "raw"
+	ISO      Format = "ISO"
+	QCOW2    Format = "qcow2"
+	VMDK     Format = "VMDK"
+	VHD      Format = "VHD"
+	VHDX     Format = "VHDX"
+	VDI      Format = "VDI"
+	OVA      Format = "OVA"
+	Gzip     Format = "gzip"
+	XZ       Format = "xz"
+	Zstd     Format = "zstd"
+	Bzip2    Format = "bzip2"
+	Zip      Format = "zip"
+	SevenZip Format = "7z"
+	LZ4      Format = "lz4"
+	LZMA     Format = "lzma"
 )
 
 // packs says that files of this format are unpacked on their way.
 func (f Format) packs() bool { return f == Gzip || f == XZ || f == Zstd || f == Bzip2 }
 
 // unpackers are the programs for what is not unpacked on its way.
-var unpackers = map[Format]string{Zip: "unzip", Seven: "7z x", LZ4: "lz4 -d", LZMA: "xz --format=lzma -d"}
+var unpackers = map[Format]string{Zip: "unzip", SevenZip: "7z x", LZ4: "lz4 -d", LZMA: "xz --format=lzma -d"}
 
 // magics are the signatures and where they stand, in bytes from the start.
 var magics = []struct {
@@ -64,7 +64,7 @@ var magics = []struct {
 	{Zip, 0, "PK\x03\x04"},
 	{Zip, 0, "PK\x05\x06"}, // with nothing in it
 	{Zip, 0, "PK\x07\x08"}, // in several volumes
-	{Seven, 0, "7z\xbc\xaf\x27\x1c"},
+	{SevenZip, 0, "7z\xbc\xaf\x27\x1c"},
 	{LZ4, 0, "\x04\x22\x4d\x18"},
 	{LZ4, 0, "\x02\x21\x4c\x18"}, // of old versions
 	{OVA, 257, "ustar"},
@@ -137,9 +137,9 @@ func (f File) unusable(head []byte, codec Format, treatment Treatment) string {
 	case format.packs() && treatment.Decompress:
 		return fmt.Sprintf("is compressed twice, the inner time with %s; decompress it first", format)
 	case archive && codec != Raw:
-		return fmt.Sprintf("holds a %s file; unpack both and upload the disk inside", format)
+		return fmt.Sprintf("holds what was packed with %s; unpack both and upload the disk inside", format)
 	case archive && treatment.Decompress:
-		return fmt.Sprintf("is a %s file, which is not unpacked on its way; unpack it first (%s) and upload the disk inside", format, program)
+		return fmt.Sprintf("is packed with %s, which is not undone on the way; unpack it first (%s) and upload the disk inside", format, program)
 	case format == VMDK || format == VHD || format == VHDX || format == VDI:
 		return fmt.Sprintf("is a %s image; Harvester uses raw, ISO and qcow2 only, so convert it first: qemu-img convert -O qcow2 %s new.qcow2", format, f.Path)
 	case format == OVA:

@@ -5,15 +5,18 @@ package transfer_test
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/binary"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/lima-vm/go-qcow2reader/image/qcow2"
+	"github.com/ulikunitz/xz/lzma"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
 )
@@ -46,6 +49,21 @@ func gzipped(content []byte) []byte {
 	return packed.Bytes()
 }
 
+// lzmaed is packed in the old format of xz.
+func lzmaed(t *testing.T, content string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	writer, err := lzma.NewWriter(&out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.WriteString(writer, content)
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
 func TestPreflight(t *testing.T) {
 	t.Parallel()
 	type (
@@ -59,6 +77,7 @@ func TestPreflight(t *testing.T) {
 		refused string
 
 		decompress bool
+		name       string // of the file
 	}{
 		"raw":              {content: at(0, "\xeb\x63\x90"), format: transfer.Raw, size: 603},
 		"one byte":         {content: []byte{0}, format: transfer.Raw, size: 1},
@@ -88,10 +107,36 @@ func TestPreflight(t *testing.T) {
 		"broken xz":        {content: at(0, "\xfd7zXZ\x00"), decompress: true, refused: "looks like xz"},
 		"broken zstd":      {content: at(0, "\x28\xb5\x2f\xfd\xff"), decompress: true, refused: "looks like zstd"},
 		"broken bzip2":     {content: at(0, "BZh9"), decompress: true, refused: "looks like bzip2"},
+
+		"zip":                  {content: at(0, "PK\x03\x04"), format: transfer.Zip, decompress: true, refused: "unpack it first (unzip)"},
+		"zip, as it is":        {content: at(0, "PK\x03\x04"), format: transfer.Zip, size: 604},
+		"7z":                   {content: at(0, "7z\xbc\xaf\x27\x1c"), format: transfer.SevenZip, decompress: true, refused: "unpack it first (7z x)"},
+		"lz4":                  {content: at(0, "\x04\x22\x4d\x18"), format: transfer.LZ4, decompress: true, refused: "unpack it first (lz4 -d)"},
+		"lz4 of old versions":  {content: at(0, "\x02\x21\x4c\x18"), format: transfer.LZ4, decompress: true, refused: "unpack it first (lz4 -d)"},
+		"lz4, behind a note":   {content: append(skippable("note"), "\x04\x22\x4d\x18"...), format: transfer.LZ4, decompress: true, refused: "unpack it first (lz4 -d)"},
+		"lzma":                 {content: lzmaed(t, "content"), format: transfer.LZMA, decompress: true, refused: "unpack it first (xz --format=lzma -d)"},
+		"almost lzma":          {content: append([]byte("\x5d\x00\x00\x00\x05\x01"), make([]byte, 600)...), format: transfer.Raw, size: 606, decompress: true},
+		"zstd, behind a note":  {content: append(skippable("note"), packed(t, "zstd", header(nil))...), format: transfer.QCOW2, size: 3 << 30, decompress: true},
+		"zstd, behind a lot":   {content: append(skippable(strings.Repeat("x", 1<<20)), packed(t, "zstd", header(nil))...), format: transfer.QCOW2, size: 3 << 30, decompress: true},
+		"a note before a disk": {content: append(skippable("note"), "disk"...), format: transfer.Raw, size: 16, decompress: true},
+		"gzip of zip":          {content: gzipped(at(0, "PK\x03\x04")), format: transfer.Zip, decompress: true, refused: "holds what was packed with zip"},
+		"cut gzip":             {content: gzipped(header(nil))[:20], decompress: true, refused: "unexpected EOF"},
+
+		"Git LFS pointer":          {content: []byte("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 629145600\n"), format: transfer.Raw, refused: "git lfs pull"},
+		"HTML page":                {content: []byte("\xef\xbb\xbf\n<!DOCTYPE HTML>\n<html>"), format: transfer.Raw, refused: "is an HTML page"},
+		"HTML page, packed":        {content: gzipped([]byte("<html><body>404")), format: transfer.Raw, decompress: true, refused: "is an HTML page"},
+		"XML of a store":           {content: []byte(`<?xml version="1.0"?><Error><Code>NoSuchKey</Code></Error>`), format: transfer.Raw, refused: "is an XML document"},
+		"named qcow2":              {name: "a.QCOW2", content: at(0, "x"), format: transfer.Raw, refused: "has the name of a qcow2 image, but is none (it looks like raw)"},
+		"named qcow2, an ISO":      {name: "a.qcow2", content: at(0x8001, "CD001"), format: transfer.ISO, refused: "but is none (it looks like ISO)"},
+		"named qcow2, packed":      {name: "a.qcow2", content: at(0, "\x1f\x8b\x08"), format: transfer.Gzip, refused: "but is none (it looks like gzip)"},
+		"named qcow2, unpacked":    {name: "a.qcow2.gz", content: gzipped(at(0, "x")), format: transfer.Raw, decompress: true, refused: "has the name of a qcow2 image"},
+		"named qcow2, and is":      {name: "a.qcow2.gz", content: gzipped(header(nil)), format: transfer.QCOW2, size: 3 << 30, decompress: true},
+		"named qcow2, is unpacked": {name: "a.qcow2", content: gzipped(header(nil)), format: transfer.QCOW2, size: 3 << 30, decompress: true},
+		"named otherwise":          {name: "a.qcow2.bak", content: at(0, "x"), format: transfer.Raw, size: 601},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			path := filepath.Join(t.TempDir(), "file")
+			path := filepath.Join(t.TempDir(), cmp.Or(test.name, "file"))
 			if err := os.WriteFile(path, test.content, 0o600); err != nil {
 				t.Fatal(err)
 			}

@@ -41,3 +41,12 @@ func TestMeterWithoutStallLimit(t *testing.T) {
 		t.Error("it stalled without a limit")
 	}
 }
+
+// Nothing to send is no reason to fail.
+func TestMeterOfNothing(t *testing.T) {
+	t.Parallel()
+	m := newMeter(0, time.Minute)
+	if _, stalled := m.read(0, m.started); stalled || m.percent() != "100 %" {
+		t.Errorf("got %s, stalled %v", m.percent(), stalled)
+	}
+}

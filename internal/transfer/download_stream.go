@@ -107,7 +107,7 @@ func (c *content) Read(p []byte) (int, error) {
 	if c.packed == nil {
 		packed, err := gzip.NewReader(c.stream)
 		if err != nil {
-			return 0, err
+			return 0, early(err)
 		}
 		// Several packed parts in a row are none of Longhorn's doing, so the second is too much.
 		packed.Multistream(false)

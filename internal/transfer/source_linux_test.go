@@ -5,6 +5,7 @@ package transfer_test
 
 import (
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,8 +49,15 @@ func TestInspectRefusesWhatIsNoFile(t *testing.T) {
 	if err := os.Symlink(pipe, link); err != nil {
 		t.Fatal(err)
 	}
+	socket := pipe + "-socket" // which cannot even be opened
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
 	for path, reason := range map[string]string{
-		pipe: "is not a regular file, but a named pipe", link: "is not a regular file, but a named pipe",
+		socket: "is not a regular file",
+		pipe:   "is not a regular file, but a named pipe", link: "is not a regular file, but a named pipe",
 		"/dev/zero": "is not a regular file, but a device", t.TempDir(): "is a directory",
 	} {
 		within(t, 5*time.Second, func() {
@@ -120,6 +128,17 @@ func TestCacheKnowsFilesApart(t *testing.T) {
 	}
 	if _, same := seen.Of(other.File, transfer.Treatment{}); same {
 		t.Error("what was seen is taken for another file")
+	}
+	seen = other.Seen()
+	for what, change := range map[string]func(*transfer.Seen){
+		"inode": func(s *transfer.Seen) { s.Inode++ }, "change time": func(s *transfer.Seen) { s.Changed = s.Changed.Add(1) },
+		"time": func(s *transfer.Seen) { s.ModTime = s.ModTime.Add(1) }, "size": func(s *transfer.Seen) { s.FileSize++ },
+	} {
+		changed := seen
+		change(&changed)
+		if _, same := changed.Of(other.File, transfer.Treatment{}); same {
+			t.Errorf("a file of another %s is taken for the same", what)
+		}
 	}
 	time.Sleep(20 * time.Millisecond) // the clock of the file system is coarse
 	put(path, "third")

@@ -109,15 +109,17 @@ func (f File) preflight(ctx context.Context, treatment Treatment) (Format, int64
 	case len(head) == 0:
 		return "", 0, &FileError{f.Path, nothing}
 	}
-	size, wrong, format := f.Size, "", detect(head)
+	var size int64
+	var wrong string
+	format := detect(head)
 	switch {
 	case format == QCOW2 && codec == Raw:
 		size, wrong, err = checkQCOW2(ctx, file, f.Size)
 	case format == QCOW2: // the tables must wait for Scan
 		size, wrong = judgeQCOW2(head)
-	case codec != Raw:
-		size, wrong = 0, f.unusable(head, codec, treatment)
-	default:
+	case codec == Raw:
+		size, wrong = f.Size, f.unusable(head, codec, treatment)
+	default: // nobody knows the size before all is unpacked
 		wrong = f.unusable(head, codec, treatment)
 	}
 	switch {

@@ -6,17 +6,14 @@
 package kube
 
 import (
-	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/redact"
 )
 
 // Connection says how to reach a cluster: by a kubeconfig, or by host and
@@ -45,7 +42,7 @@ type ConfigError struct {
 func (e *ConfigError) Error() string { return e.Detail }
 
 func configError(field, format string, args ...any) error {
-	return &ConfigError{Field: field, Detail: fmt.Sprintf(format, args...)}
+	return &ConfigError{Field: field, Detail: redact.Text(fmt.Sprintf(format, args...))}
 }
 
 // Provider arguments that a ConfigError can blame.
@@ -94,59 +91,29 @@ func (c Connection) fromHost() (*rest.Config, error) {
 		return nil, configError(FieldToken, "The cluster is given by host, and that needs a token. "+
 			"Create one in Harvester (account menu, API keys) or use a kubeconfig.")
 	}
-	address, err := url.Parse(c.Host)
-	if err != nil || address.Host == "" || address.Scheme != "https" && address.Scheme != "http" {
-		return nil, configError(FieldHost, "The host must be a URL such as https://harvester.example.com, but it is %q.", c.Host)
+	if fault := hostFault(c.Host); fault != "" {
+		// The value is not shown: it may be a token that ended up in the wrong argument.
+		return nil, configError(FieldHost, "The host must be a URL such as https://harvester.example.com, but %s.", fault)
 	}
 	return &rest.Config{Host: c.Host, BearerToken: c.Token}, nil
 }
 
-func (c Connection) fromKubeconfig() (*rest.Config, error) {
-	text, origin, err := kubeconfigText(c.Kubeconfig)
-	if err != nil {
-		return nil, err
+// hostFault says what is wrong with a host, without repeating it; "" if nothing is.
+func hostFault(host string) string {
+	address, err := url.Parse(host)
+	switch {
+	case err != nil:
+		return "it is no URL"
+	case address.Scheme != "https" && address.Scheme != "http":
+		return "it does not begin with https://"
+	case address.Hostname() == "":
+		return "no name of a host stands in it"
+	case address.User != nil:
+		return "it holds credentials; those belong in token"
+	case address.RawQuery != "" || address.Fragment != "":
+		return "something follows the address, after a question mark or number sign"
 	}
-	file, err := clientcmd.Load(text)
-	if err != nil {
-		// The error of a YAML parser can quote its input, which holds secrets.
-		return nil, configError(FieldKubeconfig, "The kubeconfig (%s) is not valid: it cannot be read as YAML of kind Config.", origin)
-	}
-	// Certificate files in a kubeconfig are relative to the kubeconfig.
-	if path, ok := strings.CutPrefix(origin, "file "); ok {
-		for _, cluster := range file.Clusters {
-			cluster.LocationOfOrigin = path
-		}
-		for _, user := range file.AuthInfos {
-			user.LocationOfOrigin = path
-		}
-		if err := clientcmd.ResolveLocalPaths(file); err != nil {
-			return nil, configError(FieldKubeconfig, "The certificate paths in the kubeconfig (%s) cannot be resolved: %s.", origin, err)
-		}
-	}
-	if c.Context != "" && file.Contexts[c.Context] == nil {
-		return nil, configError(FieldKubecontext, "The kubeconfig (%s) has no context %q. It has: %s.", origin, c.Context, names(file.Contexts))
-	}
-	config, err := clientcmd.NewNonInteractiveClientConfig(*file, c.Context, &clientcmd.ConfigOverrides{}, nil).ClientConfig()
-	if err != nil {
-		return nil, configError(FieldKubeconfig, "The kubeconfig (%s) cannot be used: %s.", origin, err)
-	}
-	return config, nil
-}
-
-// fromDefaults follows kubectl: KUBECONFIG, ~/.kube/config, in-cluster.
-func (c Connection) fromDefaults() (*rest.Config, error) {
-	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
-		clientcmd.NewDefaultClientConfigLoadingRules(), &clientcmd.ConfigOverrides{CurrentContext: c.Context})
-	config, err := loader.ClientConfig()
-	if err == nil {
-		return config, nil
-	}
-	if clientcmd.IsEmptyConfig(err) {
-		return nil, configError("", "No cluster is configured. Set kubeconfig (or host and token) in the provider block, or one of the "+
-			"environment variables HARVESTER_KUBECONFIG, KUBECONFIG, HARVESTER_HOST with HARVESTER_TOKEN. "+
-			"Harvester's dashboard offers a kubeconfig under Support.")
-	}
-	return nil, configError(FieldKubecontext, "The kubeconfig of the environment (KUBECONFIG or ~/.kube/config) cannot be used: %s.", err)
+	return ""
 }
 
 func (c Connection) override(config *rest.Config) error {
@@ -173,47 +140,4 @@ func (c Connection) override(config *rest.Config) error {
 	}
 	config.Proxy = http.ProxyURL(proxy)
 	return nil
-}
-
-// kubeconfigText returns the kubeconfig and where it comes from. A value that
-// is YAML or decodes from base64 to YAML is the text itself, all else is a path.
-func kubeconfigText(value string) (text []byte, origin string, err error) {
-	trimmed := strings.TrimSpace(value)
-	if looksLikeKubeconfig(trimmed) {
-		return []byte(trimmed), "given as text", nil
-	}
-	if decoded, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(trimmed), "")); err == nil && looksLikeKubeconfig(string(decoded)) {
-		return decoded, "given as base64", nil
-	}
-	if strings.ContainsAny(trimmed, "\n") || len(trimmed) > 4096 {
-		return nil, "", configError(FieldKubeconfig, "The kubeconfig is neither the path of a file, nor base64 of a kubeconfig, nor its YAML text (with apiVersion, clusters and contexts).")
-	}
-	path, err := expandHome(trimmed)
-	if err != nil {
-		return nil, "", err
-	}
-	text, err = os.ReadFile(path)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return nil, "", configError(FieldKubeconfig, "There is no kubeconfig file %q. The value may also be base64 of a kubeconfig or its YAML text.", path)
-	case err != nil:
-		return nil, "", configError(FieldKubeconfig, "The kubeconfig file cannot be read: %s.", err)
-	}
-	return text, "file " + path, nil
-}
-
-func looksLikeKubeconfig(s string) bool {
-	return strings.HasPrefix(strings.TrimSpace(s), "{") ||
-		strings.Contains(s, "\n") && (strings.Contains(s, "clusters:") || strings.Contains(s, "kind: Config"))
-}
-
-func expandHome(path string) (string, error) {
-	if path != "~" && !strings.HasPrefix(path, "~/") {
-		return path, nil
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", configError(FieldKubeconfig, "The kubeconfig %q starts with ~, but the home directory is unknown: %s.", path, err)
-	}
-	return filepath.Join(home, strings.TrimPrefix(path, "~")), nil
 }

@@ -17,10 +17,12 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
+	"github.com/harvester-community/terraform-provider-harvester/internal/transport"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
@@ -112,7 +114,7 @@ func (f *filler) fill(ctx context.Context) (*api.VirtualMachineImage, error) {
 			f.sent()
 			return f.until(ctx, followed)
 		}
-		tflog.Warn(ctx, "The upload broke", map[string]any{"image": f.title(), "try": try, "cause": broken.Error()})
+		tflog.Warn(ctx, "The upload broke", map[string]any{"image": f.title(), "try": try, "cause": diagnose.Said(broken)})
 		if try == sends || f.backend == api.BackendCDI || !worthRetrying(ctx, broken, try) {
 			return f.afterBroken(ctx, image, broken)
 		}
@@ -205,7 +207,7 @@ func worthRetrying(ctx context.Context, err error, try int) bool {
 		busy := status.Code == http.StatusBadRequest && strings.Contains(status.Body, "already exists")
 		return status.Transient() || busy || status.Code == http.StatusUnauthorized && try == 1
 	}
-	return ctx.Err() == nil && !errors.As(err, new(*transfer.FileError)) && !errors.As(err, new(*failure)) && !errors.Is(err, errGone)
+	return ctx.Err() == nil && !transport.Final(err) && !errors.As(err, new(*transfer.FileError)) && !errors.As(err, new(*failure)) && !errors.Is(err, errGone)
 }
 
 // afterBroken looks at the image a last time: it knows the cause better than

@@ -20,6 +20,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
+	"github.com/harvester-community/terraform-provider-harvester/internal/transport"
 )
 
 func TestGoals(t *testing.T) {
@@ -93,6 +94,7 @@ func TestWorthRetrying(t *testing.T) {
 		"bad request":  {t.Context(), &transfer.StatusError{Code: 400}, 1, false},
 		"file changed": {t.Context(), &transfer.FileError{Reason: "was modified"}, 1, false},
 		"refused":      {t.Context(), &failure{}, 1, false},
+		"redirected":   {t.Context(), &transport.RedirectError{}, 1, false},
 		"interrupted":  {cancelled, errors.New("connection reset by peer"), 1, false},
 	} {
 		if got := worthRetrying(test.ctx, test.err, test.try); got != test.want {

@@ -5,6 +5,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -15,6 +16,9 @@ import (
 
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/redact"
+	"github.com/harvester-community/terraform-provider-harvester/internal/transport"
 )
 
 // FieldManager is the name under which this provider's writes are recorded.
@@ -45,22 +49,37 @@ func Connect(connection Connection, userAgent string) (*Client, error) {
 	return newClient(config)
 }
 
+// warnings logs what the API server warns of.
+type warnings struct{}
+
+// HandleWarningHeader logs one warning.
+func (warnings) HandleWarningHeader(code int, agent, text string) {
+	rest.WarningLogger{}.HandleWarningHeader(code, agent, redact.Line(text))
+}
+
 func newClient(config *rest.Config) (*Client, error) {
-	api, err := dynamic.NewForConfig(config)
+	base, _, err := rest.DefaultServerUrlFor(config)
+	if err != nil {
+		// The error quotes the address, and nobody knows what stands in its place.
+		return nil, configError(FieldHost, "The address of the cluster cannot be used: it is not a URL such as https://harvester.example.com.")
+	}
+	objects := rest.CopyConfig(config)
+	objects.Wrap(transport.Bounded)
+	objects.WarningHandler = warnings{}
+	over, err := rest.TransportFor(objects)
 	if err != nil {
 		return nil, configError("", "The connection cannot be set up: %s.", err)
 	}
-	base, _, err := rest.DefaultServerUrlFor(config)
+	api, err := dynamic.NewForConfigAndClient(objects, transport.Client(over))
 	if err != nil {
-		return nil, configError(FieldHost, "The address of the cluster cannot be used: %s.", err)
+		return nil, configError("", "The connection cannot be set up: %s.", err)
 	}
 	http1 := rest.CopyConfig(config)
 	http1.NextProtos = []string{"http/1.1"}
-	transport, err := rest.TransportFor(http1)
-	if err != nil {
+	if over, err = rest.TransportFor(http1); err != nil {
 		return nil, configError("", "The connection for uploads and downloads cannot be set up: %s.", err)
 	}
-	return &Client{dynamic: api, transfers: &http.Client{Transport: transport}, base: base, recent: newRecent()}, nil
+	return &Client{dynamic: api, transfers: transport.Client(over), base: base, recent: newRecent()}, nil
 }
 
 // Dynamic is the underlying client, for watching.
@@ -71,7 +90,7 @@ func (c *Client) Dynamic() dynamic.Interface { return c.dynamic }
 func (c *Client) Transfers() *http.Client { return c.transfers }
 
 // Host is the address of the cluster, for messages.
-func (c *Client) Host() string { return c.base.String() }
+func (c *Client) Host() string { return redact.Line(c.base.String()) }
 
 // ImageURL is the address of an image in Harvester's own API, which serves
 // uploads and downloads. kube-apiserver does not have it.
@@ -91,7 +110,8 @@ func (e *HarvesterAPIError) Error() string {
 
 // ProbeHarvesterAPI checks that uploads and downloads have an address to go to,
 // by asking for a small schema. A 404 is a *HarvesterAPIError: the address is that of
-// kube-apiserver. Other failures are left to the request that matters.
+// kube-apiserver. A redirect that is not followed is a *transport.RedirectError. Other failures are
+// left to the request that matters.
 func (c *Client) ProbeHarvesterAPI(ctx context.Context) error {
 	address := c.base.JoinPath("v1/harvester/schemas/harvesterhci.io.virtualmachineimage")
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
@@ -99,13 +119,16 @@ func (c *Client) ProbeHarvesterAPI(ctx context.Context) error {
 		return fmt.Errorf("build the request: %w", err)
 	}
 	resp, err := c.transfers.Do(req)
+	if redirect, refused := errors.AsType[*transport.RedirectError](err); refused {
+		return redirect
+	}
 	if err != nil {
 		return nil
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
 	if resp.StatusCode == http.StatusNotFound && !strings.Contains(string(body), `"type":"error"`) {
-		return &HarvesterAPIError{Host: c.Host(), Status: resp.Status}
+		return &HarvesterAPIError{Host: c.Host(), Status: redact.Line(resp.Status)}
 	}
 	return nil
 }

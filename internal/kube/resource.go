@@ -18,6 +18,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/transport"
 )
 
 // Resource reads and writes the objects of one kind as T, a struct with the
@@ -147,6 +149,9 @@ func Decode[T any](object *unstructured.Unstructured) (*T, error) {
 // Transient says that a request failed on its way or in a server in trouble, so
 // that the same request may succeed later. Whether it took effect is then unknown.
 func Transient(err error) bool {
+	if transport.Final(err) {
+		return false
+	}
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {
 		return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/transport"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
@@ -71,7 +72,7 @@ func Unchanged(err error) string {
 
 // unheard says that the answer to a request was lost, so that it may have taken effect.
 func unheard(err error) bool {
-	return kube.Transient(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+	return kube.Transient(err) || errors.As(err, new(*transport.TooLargeError)) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 // Fingerprint is the same for the same facts: what cannot change in an object. Two objects of one

@@ -19,6 +19,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/transport"
 )
 
 // Download is one image on its way from a server into a file. The server says
@@ -159,7 +161,7 @@ func (d *Download) request(ctx context.Context, client *http.Client) (io.ReadClo
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	return nil, &RefusedError{StatusError{Code: response.StatusCode, Status: response.Status, Body: said(text)}}
+	return nil, &RefusedError{statusError(response, said(text))}
 }
 
 // recognize looks at the first bytes: Harvester passes on what Longhorn answers, also
@@ -338,7 +340,7 @@ func Again(err error, try int) bool {
 	if stream, ok := errors.AsType[*StreamError](err); ok {
 		return !stream.Final
 	}
-	return !errors.As(err, new(*TargetError)) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+	return !transport.Final(err) && !errors.As(err, new(*TargetError)) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }
 
 // hashing is a hash as a sink, which cannot fail.

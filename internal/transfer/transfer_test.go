@@ -6,6 +6,7 @@ package transfer_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ import (
 	"time"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
+	"github.com/harvester-community/terraform-provider-harvester/internal/transport"
 )
 
 func write(t *testing.T, size int) (path string, content []byte) {
@@ -295,5 +297,53 @@ func BenchmarkSend(b *testing.B) {
 		if err := u.Send(b.Context(), server.Client()); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// An answer is shown in one line, without secrets, what a terminal would obey, or megabytes of it.
+func TestAnswersAreShownWithCare(t *testing.T) {
+	t.Parallel()
+	const said = "Get \"https://ci:s3cr3t@host/disk.raw?sig=s3cr3t\":\n\x1b[31mrefused\u202e"
+	message, err := json.Marshal(map[string]string{"message": said})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct{ body, want string }{
+		"text":   {said, `Get "https://ci:***@host/disk.raw?…": \x1b[31mrefused\u202e`},
+		"JSON":   {string(message), `Get "https://ci:***@host/disk.raw?…": \x1b[31mrefused\u202e`},
+		"page":   {"<html><title>" + said + "</title>", `Get "https://ci:***@host/disk.raw?…": \x1b[31mrefused\u202e`},
+		"binary": {strings.Repeat("\x00\xff", 1<<20), "cut, it has "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				w.WriteHeader(http.StatusInternalServerError)
+				_, _ = io.WriteString(w, test.body)
+			}))
+			defer server.Close()
+			path, _ := write(t, 100)
+			address, err := url.Parse(server.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			download := transfer.Download{URL: address, Packed: true, Target: transfer.Target{Path: filepath.Join(t.TempDir(), "a.raw")}}
+			_, refused := download.Receive(t.Context(), server.Client())
+			for direction, err := range map[string]error{"upload": upload(t, server, path).Send(t.Context(), server.Client()), "download": refused} {
+				if name == "JSON" && direction == "upload" {
+					continue // is shown as it is
+				}
+				if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "s3cr3t") || len(err.Error()) > 5<<10 {
+					t.Errorf("%s: got %q", direction, err)
+				}
+			}
+		})
+	}
+}
+
+func TestRedirectsAreFinal(t *testing.T) {
+	t.Parallel()
+	if transfer.Again(fmt.Errorf("wrapped: %w", &transport.RedirectError{}), 1) {
+		t.Error("a redirect elsewhere would be tried again")
 	}
 }

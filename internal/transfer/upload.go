@@ -16,6 +16,8 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/redact"
 )
 
 // Upload is one file on its way to a server.
@@ -75,7 +77,12 @@ func (u *Upload) Send(ctx context.Context, client *http.Client) error {
 		return nil
 	}
 	text, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	return &StatusError{Code: response.StatusCode, Status: response.Status, Body: plain(string(text))}
+	refused := statusError(response, plain(string(text)))
+	return &refused
+}
+
+func statusError(response *http.Response, body string) StatusError {
+	return StatusError{Code: response.StatusCode, Status: redact.Line(response.Status), Body: body}
 }
 
 // maxAnswer is how much of an error answer is read, in bytes.
@@ -159,5 +166,5 @@ func plain(text string) string {
 		title, _, _ := strings.Cut(after, "</title>")
 		text = title
 	}
-	return strings.Join(strings.Fields(text), " ")
+	return redact.Line(text)
 }

@@ -16,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/transport"
 )
 
 // pace holds the durations of the package; tests shorten them.
@@ -81,7 +83,7 @@ func (h *Hub) get(ctx context.Context, target Target) (*unstructured.Unstructure
 // permanent errors will not go away by waiting. A 401 can: a proxy that
 // restarts may forget its sessions for a moment.
 func permanent(err error) bool {
-	return apierrors.IsForbidden(err) || apierrors.IsMethodNotSupported(err) || apierrors.IsBadRequest(err)
+	return transport.Final(err) || apierrors.IsForbidden(err) || apierrors.IsMethodNotSupported(err) || apierrors.IsBadRequest(err)
 }
 
 // subscription is one waiter's place at a feed: the newest state of one object.

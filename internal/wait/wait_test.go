@@ -23,6 +23,8 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	dynamicfake "k8s.io/client-go/dynamic/fake"
 	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/transport"
 )
 
 var images = schema.GroupVersionResource{Group: "harvesterhci.io", Version: "v1beta1", Resource: "virtualmachineimages"}
@@ -356,5 +358,20 @@ func TestOnChangeHearsEachMessageOnce(t *testing.T) {
 	check(t, err, "")
 	if got := strings.Join(heard, ","); got != "Uploading,Active" {
 		t.Errorf("heard %s", got)
+	}
+}
+
+// What the rules of the HTTP client end will not get better by waiting.
+func TestPermanent(t *testing.T) {
+	t.Parallel()
+	for want, errs := range map[bool][]error{
+		true:  {&transport.RedirectError{}, fmt.Errorf("wrapped: %w", &transport.TooLargeError{}), apierrors.NewBadRequest("x")},
+		false: {errors.New("connection reset by peer"), apierrors.NewUnauthorized("x")},
+	} {
+		for _, err := range errs {
+			if permanent(err) != want {
+				t.Errorf("%v: not %v", err, want)
+			}
+		}
 	}
 }

@@ -187,7 +187,7 @@ func replaceUnlessRemoved() planmodifier.String {
 }
 
 func address() validator.String {
-	return tfbase.Rule("Invalid URL", "must be a URL", func(value string) []string {
+	return tfbase.SecretRule("Invalid URL", "must be a URL", func(value string) []string {
 		if u, err := url.Parse(value); err != nil || u.Scheme == "" || u.Host == "" {
 			return []string{"expected a full URL such as https://example.com/image.qcow2"}
 		}

@@ -7,9 +7,11 @@ import (
 	"context"
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
@@ -216,5 +218,20 @@ func TestFromOfficial(t *testing.T) {
 	var disk map[string]tftypes.Value
 	if err := disks[0].As(&disk); err != nil || !disk["image"].IsNull() || disk["size"].IsNull() {
 		t.Errorf("the disk is %s (%v)", disks[0], err)
+	}
+}
+
+func TestSecretRulesDoNotRepeatTheValue(t *testing.T) {
+	t.Parallel()
+	refuse := func(string) []string { return []string{"expected something else"} }
+	request := validator.StringRequest{Path: path.Root("url"), ConfigValue: types.StringValue("ci:s3cr3t@host")}
+	var hidden, open validator.StringResponse
+	SecretRule("Invalid URL", "", refuse).ValidateString(t.Context(), request, &hidden)
+	Rule("Invalid name", "", refuse).ValidateString(t.Context(), request, &open)
+	if got := hidden.Diagnostics[0].Detail(); strings.Contains(got, "s3cr3t") || !strings.Contains(got, "expected something else") {
+		t.Errorf("got %q", got)
+	}
+	if got := open.Diagnostics[0].Detail(); !strings.Contains(got, `"ci:s3cr3t@host" is not usable here: expected`) {
+		t.Errorf("got %q", got)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/redact"
 )
 
 // rule is a string validator made of a function that lists what is wrong.
@@ -20,12 +21,18 @@ type rule struct {
 	summary     string
 	description string
 	check       func(string) []string
+	secret      bool
 }
 
 // Rule returns a validator for strings. Check returns what is wrong with a value, in
 // sentences without a full stop; nothing if the value is right.
 func Rule(summary, description string, check func(string) []string) validator.String {
-	return rule{summary, description, check}
+	return rule{summary: summary, description: description, check: check}
+}
+
+// SecretRule is Rule for values that may hold a secret, so that the message does not repeat them.
+func SecretRule(summary, description string, check func(string) []string) validator.String {
+	return rule{summary: summary, description: description, check: check, secret: true}
 }
 
 func (r rule) Description(context.Context) string         { return r.description }
@@ -36,8 +43,14 @@ func (r rule) ValidateString(_ context.Context, req validator.StringRequest, res
 		return
 	}
 	value := req.ConfigValue.ValueString()
-	if wrong := r.check(value); len(wrong) > 0 {
-		resp.Diagnostics.AddAttributeError(req.Path, r.summary, fmt.Sprintf("%q is not usable here: %s.", value, strings.Join(wrong, "; ")))
+	wrong := r.check(value)
+	switch {
+	case len(wrong) == 0:
+	case r.secret:
+		resp.Diagnostics.AddAttributeError(req.Path, r.summary, fmt.Sprintf(
+			"The value is not usable here: %s. It is not repeated, because it may hold a secret.", strings.Join(wrong, "; ")))
+	default:
+		resp.Diagnostics.AddAttributeError(req.Path, r.summary, fmt.Sprintf("%q is not usable here: %s.", redact.Text(value), strings.Join(wrong, "; ")))
 	}
 }
 

@@ -16,7 +16,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/redact"
 	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
+	"github.com/harvester-community/terraform-provider-harvester/internal/transport"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
@@ -26,7 +28,7 @@ import (
 func API(doing, object, left string, err error) diag.Diagnostic {
 	summary, what, todo := explain(err)
 	return diag.NewErrorDiagnostic(summary, paragraphs(
-		fmt.Sprintf("Could not %s the %s: %s", doing, object, sentence(what)), left, todo))
+		fmt.Sprintf("Could not %s the %s: %s", doing, redact.Text(object), sentence(redact.Text(what))), redact.Text(left), todo))
 }
 
 // explain finds the class of an error: a general summary, what happened, and
@@ -41,6 +43,12 @@ func explain(err error) (summary, what, todo string) {
 		file    *transfer.FileError
 		noAPI   *kube.HarvesterAPIError
 	)
+	if redirect, ok := errors.AsType[*transport.RedirectError](err); ok {
+		return "Redirected elsewhere", redirect.Error(), hintRedirect
+	}
+	if tooLarge, ok := errors.AsType[*transport.TooLargeError](err); ok {
+		return "Answer too large", tooLarge.Error(), "No object of Kubernetes is that large. Look what answers at the address in the kubeconfig (or host)."
+	}
 	switch {
 	case errors.Is(err, context.Canceled):
 		return "Interrupted", "the run was interrupted", "Run terraform apply again to go on."
@@ -60,6 +68,9 @@ func explain(err error) (summary, what, todo string) {
 
 const hintNoAPI = "The kubeconfig probably points straight at kube-apiserver (port 6443), which serves everything but uploads and downloads. " +
 	"Use the kubeconfig of Harvester's dashboard (Support, Download KubeConfig), whose server is https://<address of Harvester>/k8s/clusters/local."
+
+const hintRedirect = "If that is the right address of Harvester, give it in the kubeconfig (or host), with its scheme and port, so that no redirect is needed. " +
+	"If it is not, look what answers in the place of Harvester; a page to log in is a common one."
 
 func api(err error) (summary, what, todo string) {
 	said := message(err)
@@ -120,7 +131,7 @@ func message(err error) string {
 }
 
 // Said is what the server said in an API error, for messages of one's own.
-func Said(err error) string { return sentence(message(err)) }
+func Said(err error) string { return sentence(redact.Text(message(err))) }
 
 func isAnswer(err error) bool {
 	var status apierrors.APIStatus
@@ -138,7 +149,7 @@ func Config(err error) (field, summary, detail string) {
 	if mistake, ok := errors.AsType[*kube.ConfigError](err); ok {
 		return mistake.Field, "Invalid provider configuration", mistake.Detail
 	}
-	return "", "Invalid provider configuration", err.Error()
+	return "", "Invalid provider configuration", redact.Text(err.Error())
 }
 
 func paragraphs(texts ...string) string {

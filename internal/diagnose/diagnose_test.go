@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
+	"github.com/harvester-community/terraform-provider-harvester/internal/transport"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
@@ -56,6 +58,8 @@ func TestAPI(t *testing.T) {
 		"upload 413":        {answer(413, "Too Large"), "Upload refused by a proxy", []string{"Too Large", "proxy-body-size"}},
 		"upload 504":        {answer(504, ""), "Upload interrupted", []string{"Apply again"}},
 		"upload 500":        {answer(500, "upload failed: EOF"), "Upload failed", []string{"upload failed: EOF."}},
+		"redirected":        {&transport.RedirectError{Target: "https://evil.example/a", Reason: "which is another host"}, "Redirected elsewhere", []string{"redirects to https://evil.example/a, which", "no redirect is needed"}},
+		"too large":         {&transport.TooLargeError{What: "an object", Bound: 64 << 20}, "Answer too large", []string{"more than 64 MiB", "what answers"}},
 		"anything":          {errors.New("surprise"), "Unexpected error", []string{"surprise."}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,5 +80,43 @@ func TestAPI(t *testing.T) {
 				t.Errorf("reads badly:\n%s", got.Detail())
 			}
 		})
+	}
+}
+
+// What a server says is shown without secrets and without what a terminal would obey.
+func TestServersAreQuotedWithCare(t *testing.T) {
+	t.Parallel()
+	const (
+		said = "Get \"https://ci:s3cr3t@host/disk.raw?sig=s3cr3t\":\n\x1b[31mrefused\u202e\r"
+		want = "Get \"https://ci:***@host/disk.raw?…\":\n\\x1b[31mrefused\\u202e\\r"
+	)
+	images := schema.GroupResource{Group: "harvesterhci.io", Resource: "virtualmachineimages"}
+	for name, err := range map[string]error{
+		"any error":   errors.New(said),
+		"bad request": apierrors.NewBadRequest(said),
+		"webhook":     apierrors.NewBadRequest("admission webhook \"a\" denied the request: " + said),
+		"forbidden":   apierrors.NewForbidden(images, "a", errors.New(said)),
+		"answer":      apierrors.NewGenericServerResponse(http.StatusBadGateway, "post", images, "a", said, 0, true),
+		"network":     &net.OpError{Op: "dial", Net: "tcp", Err: errors.New(said)},
+		"timeout":     &wait.TimeoutError{Last: said, Waited: time.Minute},
+		"upload":      &transfer.StatusError{Code: 500, Status: "500", Body: said},
+		"download":    &transfer.RefusedError{StatusError: transfer.StatusError{Code: 500, Status: "500", Body: said}},
+		"stream":      &transfer.StreamError{Reason: "broken", Said: said},
+	} {
+		got := diagnose.API("finish", `image "default/a"`, "Last seen: "+said, err).Detail()
+		quoted := strings.Trim(strconv.Quote(strings.ReplaceAll(want, `\x1b[31mrefused\u202e\r`, "")), `"`) // as some answers are
+		if strings.Count(got, want)+strings.Count(got, quoted) != 2 || strings.ContainsAny(got, "\x1b\r\u202e") || strings.Contains(got, "s3cr3t") {
+			t.Errorf("%s: got %q", name, got)
+		}
+	}
+	if got := diagnose.Said(errors.New(said)); got != want+"." {
+		t.Errorf("got %q", got)
+	}
+	if _, _, got := diagnose.Config(errors.New(said)); got != want {
+		t.Errorf("got %q", got)
+	}
+	long := diagnose.API("finish", "image", "It stays.", errors.New(strings.Repeat("x", 1<<20))).Detail()
+	if len(long) > 6<<10 || !strings.Contains(long, "cut, it has 1048576 bytes") {
+		t.Errorf("got %d bytes", len(long))
 	}
 }

@@ -141,7 +141,7 @@ func (f *fetcher) fetch(ctx context.Context) (*transfer.Received, error) {
 		if err == nil || try == tries || ctx.Err() != nil || !kube.Transient(err) || !transfer.Again(err, try) {
 			return received, err
 		}
-		tflog.Warn(ctx, "The download broke", map[string]any{"image": f.id(), "try": try, "cause": err.Error()})
+		tflog.Warn(ctx, "The download broke", map[string]any{"image": f.id(), "try": try, "cause": diagnose.Said(err)})
 		wait.Pause(ctx, time.Second<<try)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
@@ -105,7 +106,7 @@ func (f *fetcher) finish(ctx context.Context, downloader *api.VirtualMachineImag
 		return
 	}
 	if err := f.cancel(context.WithoutCancel(ctx)); err != nil {
-		tflog.Warn(ctx, "The downloader of the image may have been left behind", map[string]any{"image": f.id(), "cause": err.Error()})
+		tflog.Warn(ctx, "The downloader of the image may have been left behind", map[string]any{"image": f.id(), "cause": diagnose.Said(err)})
 	}
 }
 

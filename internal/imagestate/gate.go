@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/redact"
 )
 
 // Operation is something that uses an image.
@@ -149,7 +150,7 @@ func (i Image) Title() string {
 	if i.DisplayName == "" || i.DisplayName == i.Name {
 		return fmt.Sprintf("%q", i.ID())
 	}
-	return fmt.Sprintf("%q (%s)", i.ID(), i.DisplayName)
+	return fmt.Sprintf("%q (%s)", i.ID(), redact.Line(i.DisplayName))
 }
 
 // Status describes the state in a few words: "Uploading, 40 %".

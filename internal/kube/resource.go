@@ -137,10 +137,10 @@ func (r Resource[T]) Delete(ctx context.Context, namespace, name string, uid typ
 	return r.in(namespace).Delete(ctx, name, options)
 }
 
-// Decode turns an object as the dynamic client has it into T.
+// Decode turns an object as the dynamic client has it into T, with its messages fit to be shown.
 func Decode[T any](object *unstructured.Unstructured) (*T, error) {
 	var decoded T
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &decoded); err != nil {
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(legible(object.Object), &decoded); err != nil {
 		return nil, fmt.Errorf("read the %s %s/%s: %w", object.GetKind(), object.GetNamespace(), object.GetName(), err)
 	}
 	return &decoded, nil

@@ -10,6 +10,7 @@ import (
 	"io"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/redact"
 )
 
 const usage = `Usage: terraform-provider-harvester watch [flags]
@@ -40,7 +41,7 @@ func Command(ctx context.Context, arguments []string, env func(string) string, o
 		err = Watch(ctx, client.Dynamic(), *namespace, out)
 	}
 	if err != nil {
-		_, _ = fmt.Fprintf(errors, "Cannot watch the images: %s\n", err)
+		_, _ = fmt.Fprintf(errors, "Cannot watch the images: %s\n", redact.Text(err.Error()))
 		return 1
 	}
 	return 0

@@ -24,6 +24,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/redact"
 )
 
 // Watch draws the images of a namespace (all, if empty) that are being imported
@@ -127,7 +128,7 @@ func (b *board) add(image imagestate.Image, size int64) *row {
 	r.from = r.total * image.Progress / 100
 	r.bar = b.progress.AddBar(r.total,
 		mpb.BarWidth(30),
-		mpb.PrependDecorators(decor.Name(image.ID(), decor.WCSyncSpaceR), decor.Any(b.status(r), decor.WCSyncSpaceR)),
+		mpb.PrependDecorators(decor.Name(redact.Line(image.ID()), decor.WCSyncSpaceR), decor.Any(b.status(r), decor.WCSyncSpaceR)),
 		mpb.AppendDecorators(decor.Any(b.pace(r, size > 0))),
 	)
 	r.bar.SetCurrent(r.from)
@@ -141,7 +142,7 @@ func (b *board) status(r *row) decor.DecorFunc {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		if r.image.Message != "" {
-			return fmt.Sprintf("%s (%.60s)", r.image.State, r.image.Message)
+			return fmt.Sprintf("%s (%.60s)", r.image.State, redact.Line(r.image.Message))
 		}
 		return string(r.image.State)
 	}

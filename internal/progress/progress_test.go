@@ -89,6 +89,32 @@ func TestWatchDrawsWhatIsBeingImported(t *testing.T) {
 	}
 }
 
+// What a server says cannot paint the terminal, nor does it show the secrets of a URL.
+func TestWatchEscapesMessages(t *testing.T) {
+	t.Parallel()
+	bad := object("bad\x1b[2J\u202e", "False", 25)
+	conditions := bad.Object["status"].(map[string]any)["conditions"].([]any)
+	conditions[1].(map[string]any)["message"] = "\x1b[31mfailed\r https://ci:s3cr3t@host/disk.raw?sig=s3cr3t"
+	client := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(),
+		map[schema.GroupVersionResource]string{api.Images: "VirtualMachineImageList"}, bad)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var out screen
+	ended := make(chan error, 1)
+	go func() { ended <- Watch(ctx, client, "", &out) }()
+	eventually(t, &out, `default/bad\x1b[2J\u202e`)
+	eventually(t, &out, `(\x1b[31mfailed\r https://ci:***@host/disk.raw?…`)
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	for _, raw := range []string{"\x1b[31m", "\x1b[2J", "\u202e", "s3cr3t"} {
+		if strings.Contains(out.String(), raw) {
+			t.Errorf("%q is on the screen", raw)
+		}
+	}
+}
+
 func eventually(t *testing.T, out *screen, want string) {
 	t.Helper()
 	for range 100 {

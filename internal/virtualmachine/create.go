@@ -162,7 +162,7 @@ func (r *Resource) finish(ctx context.Context, vm *kubevirtv1.VirtualMachine) {
 		"metadata": map[string]any{"annotations": map[string]any{api.AnnotationOrigin: nil}},
 	})
 	if err != nil {
-		tflog.Warn(ctx, "The mark of a creation under way stays on the machine", map[string]any{"error": err.Error()})
+		tflog.Warn(ctx, "The mark of a creation under way stays on the machine", map[string]any{"error": diagnose.Said(err)})
 	}
 }
 

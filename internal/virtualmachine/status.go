@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
+	"github.com/harvester-community/terraform-provider-harvester/internal/redact"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/nic"
 )
 
@@ -111,7 +112,7 @@ func failing(vm *kubevirtv1.VirtualMachine) bool {
 // messageOf is what the cluster says about the state; "" when all is well.
 func messageOf(vm *kubevirtv1.VirtualMachine, vmi *kubevirtv1.VirtualMachineInstance) string {
 	if quota := vm.Annotations[annotationQuota]; quota != "" && vmi == nil {
-		return quota
+		return redact.Text(quota)
 	}
 	if failing(vm) {
 		return described(vm, vmi)

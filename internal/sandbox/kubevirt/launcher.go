@@ -22,7 +22,9 @@ func (k *KubeVirt) launch(ctx context.Context, instance *kubevirtv1.VirtualMachi
 		return nil, err
 	}
 	for i := range pods {
-		return &pods[i], nil
+		if pods[i].Labels[kubevirtv1.AppLabel] != hotplugApp {
+			return &pods[i], nil
+		}
 	}
 	pod := launcherPod(instance, node)
 	if err := k.api.Create(ctx, pod); err != nil {
@@ -65,7 +67,7 @@ func launcherPod(instance *kubevirtv1.VirtualMachineInstance, node string) *core
 		},
 	}
 	for _, volume := range instance.Spec.Volumes {
-		if name := claimName(volume); name != "" {
+		if name := claimName(volume); name != "" && !hotPluggable(volume) {
 			pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: volume.Name, VolumeSource: corev1.VolumeSource{
 				PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: name},
 			}})
@@ -74,7 +76,7 @@ func launcherPod(instance *kubevirtv1.VirtualMachineInstance, node string) *core
 	return pod
 }
 
-// pods are the launcher pods of an instance.
+// pods are the pods of an instance: its launcher, and those that hold hot-pluggable volumes.
 func (k *KubeVirt) pods(ctx context.Context, instance *kubevirtv1.VirtualMachineInstance) ([]corev1.Pod, error) {
 	var pods corev1.PodList
 	err := k.api.List(ctx, &pods, client.InNamespace(instance.Namespace), client.MatchingLabels{kubevirtv1.CreatedByLabel: string(instance.UID)})

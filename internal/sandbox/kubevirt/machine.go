@@ -204,6 +204,8 @@ func newInstance(machine *kubevirtv1.VirtualMachine) *kubevirtv1.VirtualMachineI
 func templateHash(machine *kubevirtv1.VirtualMachine) string {
 	spec := machine.Spec.Template.Spec.DeepCopy()
 	spec.NodeSelector, spec.Affinity, spec.Tolerations = nil, nil, nil
+	fixed, _ := split(spec)
+	spec.Volumes, spec.Domain.Devices.Disks = fixed.Volumes, fixed.Domain.Devices.Disks
 	if spec.Domain.CPU != nil {
 		spec.Domain.CPU.Sockets = 0
 	}
@@ -225,6 +227,11 @@ func (k *KubeVirt) recordMachine(ctx context.Context, machine *kubevirtv1.Virtua
 	found, err := k.look(ctx, machine.Namespace, machine.Spec.Template.Spec.Volumes)
 	if err != nil {
 		return err
+	}
+	if instance != nil {
+		if err := k.plug(ctx, machine, instance); err != nil {
+			return err
+		}
 	}
 	if instance != nil && instance.Annotations[templateAnnotation] == templateHash(machine) {
 		if err := k.bumpGeneration(ctx, machine, instance); err != nil {

@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 
+	"github.com/harvester-community/terraform-provider-harvester/internal/redact"
 	"github.com/harvester-community/terraform-provider-harvester/internal/transport"
 )
 
@@ -54,7 +55,7 @@ func (r Resource[T]) Get(ctx context.Context, namespace, name string) (*T, error
 	if err != nil {
 		return nil, err
 	}
-	return Decode[T](object)
+	return about[T](object, namespace, name)
 }
 
 // List reads the objects of a namespace that match the label selector; an empty
@@ -106,7 +107,7 @@ func (r Resource[T]) create(ctx context.Context, namespace string, object *T, dr
 	if err != nil {
 		return nil, err
 	}
-	return Decode[T](created)
+	return about[T](created, namespace, body.GetName())
 }
 
 // Patch sends a JSON merge patch: what it does not name stays as it is, null
@@ -123,7 +124,7 @@ func (r Resource[T]) Patch(ctx context.Context, namespace, name string, patch ma
 	if err != nil {
 		return nil, err
 	}
-	return Decode[T](patched)
+	return about[T](patched, namespace, name)
 }
 
 // Delete asks for the removal of the object with this UID; an empty UID means
@@ -135,6 +136,21 @@ func (r Resource[T]) Delete(ctx context.Context, namespace, name string, uid typ
 		options.Preconditions = &metav1.Preconditions{UID: &uid}
 	}
 	return r.in(namespace).Delete(ctx, name, options)
+}
+
+// AnswerError says that a server answered about another object than it was asked for.
+type AnswerError struct{ Asked, Answered string }
+
+func (e *AnswerError) Error() string {
+	return fmt.Sprintf("the server was asked for %s and answered about %s", redact.Line(e.Asked), redact.Line(e.Answered))
+}
+
+// about decodes an answer about that very object. Any other is an *AnswerError.
+func about[T any](object *unstructured.Unstructured, namespace, name string) (*T, error) {
+	if object.GetNamespace() != namespace || object.GetName() != name {
+		return nil, &AnswerError{Asked: namespace + "/" + name, Answered: object.GetNamespace() + "/" + object.GetName()}
+	}
+	return Decode[T](object)
 }
 
 // Decode turns an object as the dynamic client has it into T, with its messages fit to be shown.
@@ -149,7 +165,7 @@ func Decode[T any](object *unstructured.Unstructured) (*T, error) {
 // Transient says that a request failed on its way or in a server in trouble, so
 // that the same request may succeed later. Whether it took effect is then unknown.
 func Transient(err error) bool {
-	if transport.Final(err) {
+	if transport.Final(err) || errors.As(err, new(*AnswerError)) {
 		return false
 	}
 	var status apierrors.APIStatus

@@ -135,7 +135,7 @@ func (d *Download) receive(ctx context.Context, stop context.CancelCauseFunc, cl
 		err = partial.seal(ctx)
 	}
 	if err == nil {
-		digest.ModTime, err = partial.modTime()
+		err = partial.sign(&digest)
 	}
 	if err != nil {
 		partial.discard()

@@ -116,6 +116,8 @@ type Digest struct {
 	Format Format `json:"format"`
 	// ModTime is when the file was changed last.
 	ModTime time.Time `json:"modTime"`
+	// Inode tells the file from another one that was put in its place; 0 if that is not known.
+	Inode uint64 `json:"inode,omitempty"`
 }
 
 // Examine reads a file to its end. Errors are a *FileError or the context's.
@@ -137,7 +139,15 @@ func examine(ctx context.Context, path string) (Digest, error) {
 	}
 	digest := digester.digest()
 	digest.ModTime = info.ModTime()
+	digest.Inode, _ = identity(info)
 	return digest, nil
+}
+
+// Is says that a file is the one with this digest, and not another one that was put in its place, whatever
+// it holds.
+func (d Digest) Is(info os.FileInfo) bool {
+	inode, _ := identity(info)
+	return d.Inode == 0 || inode == 0 || d.Inode == inode
 }
 
 // Unchanged says, by size and time alone, that the file is still the one with this digest.

@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // Target is where a download goes.
@@ -210,12 +209,15 @@ func (p *partial) seal(ctx context.Context) error {
 	return nil
 }
 
-func (p *partial) modTime() (time.Time, error) {
+// sign notes in the digest what the file is known by.
+func (p *partial) sign(digest *Digest) error {
 	info, err := p.file.Stat()
 	if err != nil {
-		return time.Time{}, p.failed(err)
+		return p.failed(err)
 	}
-	return info.ModTime(), nil
+	digest.ModTime = info.ModTime()
+	digest.Inode, _ = identity(info)
+	return nil
 }
 
 // commit puts the file in the place of the target.

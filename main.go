@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 
@@ -35,7 +36,9 @@ func main() {
 func serve() {
 	debug := flag.Bool("debug", false, "run as a server that a debugger can be attached to")
 	flag.Parse()
-
+	if !*debug {
+		go exitWithTerraform()
+	}
 	err := providerserver.Serve(context.Background(), provider.New(version), providerserver.ServeOpts{
 		Address:         provider.Address,
 		Debug:           *debug,
@@ -43,5 +46,16 @@ func serve() {
 	})
 	if err != nil {
 		log.Fatal(err)
+	}
+}
+
+// exitWithTerraform ends the process when Terraform is gone: nobody is left to keep what it makes in a
+// state. What it had begun is taken over by the next apply.
+func exitWithTerraform() {
+	terraform := os.Getppid()
+	for range time.Tick(500 * time.Millisecond) {
+		if os.Getppid() != terraform {
+			os.Exit(1)
+		}
 	}
 }

@@ -23,6 +23,10 @@ const (
 	// deletes together with the VM.
 	AnnotationRemovedPVCs = "harvesterhci.io/removedPersistentVolumeClaims"
 
+	// AnnotationCreation is this provider's own: it marks an object whose creation is under way, and
+	// tells who makes it. See the package objects.
+	AnnotationCreation = "terraform-provider-harvester/creation"
+
 	// LabelImageDisplayName repeats an image's display name as a label.
 	LabelImageDisplayName = "harvesterhci.io/imageDisplayName"
 

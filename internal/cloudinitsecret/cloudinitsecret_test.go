@@ -17,6 +17,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
 const script = "#!/bin/sh\necho hello\n"
@@ -39,7 +41,9 @@ type data struct {
 
 // model is one that was not imported.
 func (d data) model() *model {
-	return &model{UserData: d.text, UserDataBase64: d.encoded, UserDataWOVersion: d.version, State: text("")}
+	m := &model{UserData: d.text, UserDataBase64: d.encoded, UserDataWOVersion: d.version}
+	m.State = text("")
+	return m
 }
 
 func dataOf(m *model) data { return data{m.UserData, m.UserDataBase64, m.UserDataWOVersion} }
@@ -77,7 +81,7 @@ func TestDerive(t *testing.T) {
 			t.Parallel()
 			config := test.config.model()
 			plan := *config // what Terraform proposes differs only where nothing is configured
-			plan.derive(config, test.prior.model())
+			plan.derive(config, test.prior.model(), false)
 			if got := dataOf(&plan); !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got  %v\nwant %v", got, test.want)
 			}
@@ -111,7 +115,7 @@ func TestRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := test.prior.model()
-			m.fromAPI(&corev1.Secret{Data: map[string][]byte{keyUserData: []byte(test.live)}})
+			fillWith(t, m, &corev1.Secret{Data: map[string][]byte{keyUserData: []byte(test.live)}})
 			if got := dataOf(m); !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got  %v\nwant %v", got, test.want)
 			}
@@ -125,7 +129,7 @@ func TestImportMatchesEveryForm(t *testing.T) {
 	t.Parallel()
 	imported := func(live string) *model {
 		var m model
-		m.fromAPI(&corev1.Secret{Data: map[string][]byte{keyUserData: []byte(live)}})
+		fillWith(t, &m, &corev1.Secret{Data: map[string][]byte{keyUserData: []byte(live)}})
 		return &m
 	}
 	for live, configs := range map[string][]data{
@@ -135,7 +139,7 @@ func TestImportMatchesEveryForm(t *testing.T) {
 	} {
 		for _, config := range configs {
 			state, plan := imported(live), *config.model()
-			plan.derive(config.model(), state)
+			plan.derive(config.model(), state, true)
 			if !reflect.DeepEqual(dataOf(&plan), dataOf(state)) {
 				t.Errorf("%q, configured as %v: planned %v", live, config, dataOf(&plan))
 			}
@@ -166,9 +170,13 @@ func TestPatch(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			config := test.plan.model()
+			config, plan := test.plan.model(), test.plan.model()
 			config.UserDataWO = text("hidden")
-			patch, diags := test.plan.model().patch(context.Background(), test.before.model(), config)
+			plan.takeWriteOnly(config)
+			patch, diags := tfbase.Changes[model, corev1.Secret](t.Context(), plan, test.before.model())
+			if patch == nil {
+				patch = map[string]any{}
+			}
 			got, err := json.Marshal(patch)
 			if err != nil || diags.HasError() || string(got) != test.want {
 				t.Errorf("got  %s (%v, %v)\nwant %s", got, err, diags, test.want)
@@ -281,7 +289,7 @@ func TestUpgradeOfficialState(t *testing.T) {
 		raw := `{"id":"default/seed","name":"seed","namespace":"default","description":"","labels":{},"tags":null,` + state +
 			`,"network_data":"","network_data_base64":"","state":null,"message":null,"timeouts":{"create":"3m","default":null,"delete":null,"read":null,"update":null}}`
 		var resp resource.UpgradeStateResponse
-		(&Resource{}).UpgradeState(ctx)[0].StateUpgrader(ctx, resource.UpgradeStateRequest{RawState: &tfprotov6.RawState{JSON: []byte(raw)}}, &resp)
+		Kind.NewResource().(resource.ResourceWithUpgradeState).UpgradeState(ctx)[0].StateUpgrader(ctx, resource.UpgradeStateRequest{RawState: &tfprotov6.RawState{JSON: []byte(raw)}}, &resp)
 		if resp.Diagnostics.HasError() {
 			t.Fatal(resp.Diagnostics)
 		}
@@ -296,7 +304,7 @@ func TestUpgradeOfficialState(t *testing.T) {
 		}
 		secret := &corev1.Secret{Data: map[string][]byte{keyUserData: []byte(script), "other": []byte("x")}}
 		secret.Labels = map[string]string{"of": "others"}
-		m.fromAPI(secret)
+		fillWith(t, &m, secret)
 		if got, want := dataOf(&m), (data{text: text(script), encoded: encoded}); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %v, want %v", name, got, want)
 		}
@@ -307,10 +315,59 @@ func TestUpgradeOfficialState(t *testing.T) {
 			{UserData: text(script)}, {UserDataBase64: encoded}, {UserData: text(script), NetworkData: text("")}, {UserData: text(script), NetworkDataBase64: text("")},
 		} {
 			plan := *config
-			plan.derive(config, &m)
+			plan.derive(config, &m, false)
 			if dataOf(&plan) != dataOf(&m) || plan.NetworkData != m.NetworkData || plan.NetworkDataBase64 != m.NetworkDataBase64 {
 				t.Errorf("%s: planned %+v from %+v", name, plan, m)
 			}
 		}
+	}
+}
+
+func fillWith(t *testing.T, m *model, secret *corev1.Secret) {
+	t.Helper()
+	if diags := tfbase.Fill[model, corev1.Secret, *model, *corev1.Secret](t.Context(), m, secret); diags.HasError() {
+		t.Fatal(diags)
+	}
+}
+
+// What was imported and is not stated, as where the configuration was generated, is left as it is. Setting it to
+// nothing is refused, because nobody has seen it.
+func TestImportedDataStay(t *testing.T) {
+	t.Parallel()
+	both := data{text: text(script), encoded: in64(script)}
+	for name, test := range map[string]struct {
+		config, want data
+		stated       bool
+		refused      string
+	}{
+		"generated":      {want: both},
+		"the same":       {config: data{text: text(script)}, want: both, stated: true},
+		"other":          {config: data{text: text("#!")}, want: data{text: text("#!"), encoded: in64("#!")}, stated: true},
+		"nothing":        {config: data{text: text("")}, want: data{text: text("")}, stated: true, refused: "user_data_base64: Imported data would be emptied"},
+		"not known yet":  {config: data{text: types.StringUnknown()}, want: data{text: types.StringUnknown(), encoded: types.StringUnknown()}, stated: true},
+		"now write-only": {config: data{version: types.Int64Value(1)}, want: data{version: types.Int64Value(1)}, stated: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			config, state := test.config.model(), both.model()
+			plan := *config
+			plan.derive(config, state, true)
+			if got := dataOf(&plan); !reflect.DeepEqual(got, test.want) {
+				t.Errorf("planned %v, want %v", got, test.want)
+			}
+			if patch, _ := plan.Changes(t.Context(), state); name == "generated" && len(patch) > 0 {
+				t.Errorf("sent %v", patch)
+			}
+			if got := config.parts()[0].stated(); got != test.stated {
+				t.Errorf("stated: %t", got)
+			}
+			refused := ""
+			if diags := config.checkEmptied(state); diags.HasError() {
+				refused = first(diags)
+			}
+			if refused != test.refused {
+				t.Errorf("refused: %q, want %q", refused, test.refused)
+			}
+		})
 	}
 }

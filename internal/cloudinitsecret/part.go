@@ -47,19 +47,24 @@ func (p part) content() []byte {
 	return decode(*p.encoded)
 }
 
-// wanted is the content to send. Only a configuration has the write-only one.
-func (p part) wanted(config part) []byte {
+// stated says that the content is given, in whichever form.
+func (p part) stated() bool { return !p.text.IsNull() || !p.encoded.IsNull() || p.hidden() }
+
+// wanted is the content to send.
+func (p part) wanted() []byte {
 	if p.hidden() {
-		return []byte(config.writeOnly.ValueString())
+		return []byte(p.writeOnly.ValueString())
 	}
 	return p.content()
 }
 
 // derive plans text and encoded from the configuration. The same content keeps the
-// spelling of the prior state.
-func (p part) derive(config, prior part) {
+// spelling of the prior state. What was imported and is not stated is left as it is.
+func (p part) derive(config, prior part, imported bool) {
 	*p.writeOnly = types.StringNull()
 	switch {
+	case imported && !config.stated():
+		*p.text, *p.encoded = *prior.text, *prior.encoded
 	case config.hidden():
 		*p.text, *p.encoded = types.StringNull(), types.StringNull()
 	case config.text.IsUnknown() || config.encoded.IsUnknown():
@@ -103,9 +108,9 @@ func (p part) read(live []byte, imported bool) {
 }
 
 // patch is the change of the Secret's key from the state before: its new content, or nil to remove it.
-func (p part) patch(before, config part) (value any, changed bool) {
+func (p part) patch(before part) (value any, changed bool) {
 	if p.hidden() {
-		return p.wanted(config), !p.version.Equal(*before.version)
+		return p.wanted(), !p.version.Equal(*before.version)
 	}
 	content := p.content()
 	if !before.hidden() && bytes.Equal(content, before.content()) {

@@ -4,56 +4,19 @@
 package cloudinitsecret
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	corev1 "k8s.io/api/core/v1"
 )
 
-// ValidateConfig checks what is known of the data. Terraform runs it in every plan,
-// so it sees what is known by then.
-func (r *Resource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
-	var config model
-	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	resp.Diagnostics.Append(config.check()...)
-	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(config.advise()...)
-	}
-}
-
-// ModifyPlan plans what follows from the configuration, and checks what has become known since.
-func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if req.Plan.Raw.IsNull() {
-		return
-	}
-	var plan, config model
-	var state *model
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	resp.Diagnostics.Append(config.check()...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	if state == nil {
-		state = &model{}
-	}
-	plan.derive(&config, state)
-	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
-}
-
 // derive fills in what is computed. An empty state is that of a Secret to be made.
-func (m *model) derive(config, state *model) {
+func (m *model) derive(config, state *model, imported bool) {
 	configured, prior := config.parts(), state.parts()
 	for i, p := range m.parts() {
-		p.derive(configured[i], prior[i])
+		p.derive(configured[i], prior[i], imported)
 	}
 	m.State, m.Message = types.StringValue(""), types.StringValue("")
 }
@@ -120,4 +83,18 @@ func (p part) checkWriteOnly() diag.Diagnostics {
 		return wrong(at, "Missing data", "%[1]s_wo is empty. Give it data, or remove it together with %[1]s_wo_version.")
 	}
 	return nil
+}
+
+// checkEmptied refuses to empty what was imported and was never stated, so that nobody has seen
+// it here: an empty text may be left over from generating the configuration.
+func (m *model) checkEmptied(state *model) (diags diag.Diagnostics) {
+	prior := state.parts()
+	for i, p := range m.parts() {
+		if p.stated() && !p.hidden() && !p.text.IsUnknown() && !p.encoded.IsUnknown() && len(p.content()) == 0 && len(prior[i].content()) > 0 {
+			diags.AddAttributeError(path.Root(p.argument()), "Imported data would be emptied", fmt.Sprintf(
+				"The Secret was imported with %[1]s, which the configuration sets to nothing. Nothing was changed.\n\n"+
+					"Remove %[1]s and %[1]s_base64 to leave the data as they are, or set what they should be. To empty them on purpose, apply other data first.", p.name))
+		}
+	}
+	return diags
 }

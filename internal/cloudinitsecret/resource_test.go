@@ -266,19 +266,23 @@ func TestAccCloudInitSecret_importedMatchesEitherForm(t *testing.T) {
 func TestAccCloudInitSecret_takesOverItsOwn(t *testing.T) {
 	t.Parallel()
 	c, name := shared(t), acctest.Name(t)
-	c.make(t, name, map[string]any{"userdata": script}, map[string]any{api.AnnotationOrigin: "harvester_cloudinit_secret"})
+	abandon := c.WatchMark(t, api.Secrets, "default", name)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             c.gone(name),
 		Steps: []resource.TestStep{
+			{Config: secret(name, argument("user_data", "#!other"))},
+			{Config: "removed {\n  from = harvester_cloudinit_secret.test\n  lifecycle {\n    destroy = false\n  }\n}\n"},
 			{Config: secret(name, argument("user_data", "#!other")), ExpectError: regexp.MustCompile(`already exists`)},
-			{Config: secret(name, argument("user_data", script)+argument("network_data", network)), ExpectError: regexp.MustCompile(`already exists`)},
-			{Config: secret(name, argument("user_data", script)+"labels = { late = \"yes\" }"), Check: func(*terraform.State) error {
+			{PreConfig: abandon, Config: secret(name, argument("user_data", script)+"labels = { late = \"yes\" }"), Check: func(*terraform.State) error {
 				live, err := c.secrets.Get(context.Background(), "default", name)
 				if err == nil && live.Labels["late"] != "yes" {
 					err = fmt.Errorf("labels: %v", live.Labels)
 				}
-				return err
+				if err != nil {
+					return err
+				}
+				return c.holds(name, map[string]string{"userdata": script})(nil)
 			}},
 		},
 	})

@@ -4,22 +4,15 @@
 package cloudinitsecret
 
 import (
-	"context"
 	"maps"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
 var limits = tfbase.Limits{Create: 2 * time.Minute, Read: 2 * time.Minute, Update: 2 * time.Minute, Delete: 2 * time.Minute}
-
-// Schema describes harvester_cloudinit_secret.
-func (r *Resource) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
-	resp.Schema = secretSchema()
-}
 
 func secretSchema() schema.Schema {
 	attributes := tfbase.Namespaced("cloud-init secret")
@@ -45,11 +38,10 @@ func partAttributes(name, what string) map[string]schema.Attribute {
 			Optional: true, Computed: true, Sensitive: true,
 			MarkdownDescription: what + " If only `" + encoded + "` is set, this is what it holds, as far as that is text.",
 		},
-		encoded: schema.StringAttribute{
+		encoded: tfbase.Advised(schema.StringAttribute{
 			Optional: true, Computed: true, Sensitive: true,
-			MarkdownDescription: "The same as `" + name + "` in base64, for data that are no text, such as a file packed with gzip. Set one of the two; " +
-				"the other follows from it.",
-		},
+			MarkdownDescription: "The same as `" + name + "` in base64, for data that are no text, such as a file packed with gzip.",
+		}, "Set one of the two; the other follows from it."),
 		hidden: schema.StringAttribute{
 			Optional: true, Sensitive: true, WriteOnly: true,
 			MarkdownDescription: "The same as `" + name + "`, but never in a plan or a state. Instead of `" + name + "`; needs `" + version + "`, and Terraform 1.11 or newer. " +

@@ -27,7 +27,7 @@ import (
 // what state things are in now, in a sentence.
 func API(doing, object, left string, err error) diag.Diagnostic {
 	summary, what, todo := explain(err)
-	return diag.NewErrorDiagnostic(summary, paragraphs(
+	return diag.NewErrorDiagnostic(summary, Paragraphs(
 		fmt.Sprintf("Could not %s the %s: %s", doing, redact.Text(object), sentence(redact.Text(what))), redact.Text(left), todo))
 }
 
@@ -152,7 +152,8 @@ func Config(err error) (field, summary, detail string) {
 	return "", "Invalid provider configuration", redact.Text(err.Error())
 }
 
-func paragraphs(texts ...string) string {
+// Paragraphs joins texts with empty lines between; empty ones are left out.
+func Paragraphs(texts ...string) string {
 	var kept []string
 	for _, text := range texts {
 		if text = strings.TrimSpace(text); text != "" {

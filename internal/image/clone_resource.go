@@ -57,22 +57,23 @@ func encryptedSchema() schema.Schema {
 	return cloneSchema("An encrypted copy of an image. Volumes made from it are encrypted with the key in the secret of its storage class. "+
 		"Apply makes the copy and **waits until Harvester reports it ready** (state `Active`). The source must be ready, not encrypted, and of the backend "+
 		"`backingimage`; that, the storage class and its secret are checked when the plan is made. Copies of one source are made one after the other.",
-		schema.StringAttribute{
+		tfbase.Advised(schema.StringAttribute{
 			Required: true,
 			MarkdownDescription: "The storage class to encrypt with: one of Longhorn with `encrypted = \"true\"`, whose secret holds the key. " +
-				"Volumes use `volume_storage_class_name`, not this. A change replaces the image.",
+				"Volumes use `volume_storage_class_name`, not this.",
 			PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 			Validators:    []validator.String{tfbase.Name()},
-		})
+		}, "A change replaces the image."))
 }
 
 func decryptedSchema() schema.Schema {
 	class, _ := sourceAttributes()["storage_class_name"].(schema.StringAttribute)
-	class.MarkdownDescription = "The storage class the image takes its storage parameters from; one without encryption. Default: the cluster's default class. " +
-		"Volumes use `volume_storage_class_name`, not this. A change replaces the image."
+	class.MarkdownDescription = "The storage class the image takes its storage parameters from; one without encryption. " +
+		"Volumes use `volume_storage_class_name`, not this."
 	return cloneSchema("A decrypted copy of an encrypted image. Harvester takes the key from the secret that the source was encrypted with. "+
 		"Apply makes the copy and **waits until Harvester reports it ready** (state `Active`). The source must be ready and encrypted, and its secret still there; "+
-		"that is checked when the plan is made. Copies of one source are made one after the other.", class)
+		"that is checked when the plan is made. Copies of one source are made one after the other.",
+		tfbase.Advised(class, "Default: the cluster's default class. A change replaces the image."))
 }
 
 func cloneSchema(description string, class schema.Attribute) schema.Schema {
@@ -84,13 +85,12 @@ func cloneSchema(description string, class schema.Attribute) schema.Schema {
 	delete(computed, "file_sha512")
 	maps.Copy(attributes, computed)
 	attributes["storage_class_name"] = class
-	attributes["source_image"] = schema.StringAttribute{
-		Required: true,
-		MarkdownDescription: "The id, `namespace/name`, of the image to make this one from, as in `harvester_image.<name>.id`. It can be in another namespace. " +
-			"A change replaces the image.",
-		PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
-		Validators:    []validator.String{imageID()},
-	}
+	attributes["source_image"] = tfbase.Advised(schema.StringAttribute{
+		Required:            true,
+		MarkdownDescription: "The id, `namespace/name`, of the image to make this one from, as in `harvester_image.<name>.id`. It can be in another namespace.",
+		PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
+		Validators:          []validator.String{imageID()},
+	}, "A change replaces the image.")
 	return schema.Schema{
 		MarkdownDescription: description,
 		Attributes:          attributes,

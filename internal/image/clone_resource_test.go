@@ -452,6 +452,7 @@ func TestAccEncryptedImage_takesOverItsOwn(t *testing.T) {
 	ready(t, cluster, name, "", "")
 	config := clone("encrypted", name+"-copy", literal(name), withClass(class))
 	forget := "removed {\n  from = harvester_encrypted_image.test\n  lifecycle { destroy = false }\n}"
+	abandon := cluster.WatchMark(t, api.Images, "default", name+"-copy")
 	var uid types.UID
 	same := func(*terraform.State) error {
 		image, err := cluster.Images.Get(t.Context(), "default", name+"-copy")
@@ -469,17 +470,19 @@ func TestAccEncryptedImage_takesOverItsOwn(t *testing.T) {
 		Steps: []resource.TestStep{
 			{Config: config, Check: same},
 			{Config: forget},
-			{Config: config, Check: same},
+			{Config: config, ExpectError: spaced(`Image already exists.*terraform import harvester_encrypted_image`)},
+			{PreConfig: abandon, Config: config, Check: same},
 			{Config: forget},
 			{
 				PreConfig: func() {
+					abandon()
 					deleteImage(t, cluster, name)
 					ready(t, cluster, name, "", "")
 				},
 				Config: config, ExpectError: spaced(`Image already exists.*terraform import harvester_encrypted_image`),
 			},
 			{PreConfig: func() { deleteImage(t, cluster, name+"-copy") }, Config: config},
-			{ // another image in its place is replaced
+			{ // another image in its place stays there
 				PreConfig: func() {
 					deleteImage(t, cluster, name+"-copy")
 					cluster.Uploaded(t, name+"-copy", 4096)
@@ -488,6 +491,7 @@ func TestAccEncryptedImage_takesOverItsOwn(t *testing.T) {
 				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
 					plancheck.ExpectResourceAction("harvester_encrypted_image.test", plancheck.ResourceActionReplace),
 				}},
+				ExpectError: spaced(`Image already exists`),
 			},
 		},
 	})
@@ -527,7 +531,11 @@ func TestAccDecryptedImage_convergesAfterTrouble(t *testing.T) {
 					makeCopy(t, cluster, name+"-copy", api.CryptoDecrypt, name, "")
 					cluster.Await(t, name+"-copy", func(i imagestate.Image) bool { return i.State == imagestate.Cloning })
 				},
-				Config: config(""),
+				Config: config(""), ExpectError: spaced(`Made anew by others.*was left as it is`),
+			},
+			{Config: "removed {\n  from = harvester_decrypted_image.test\n  lifecycle { destroy = false }\n}"},
+			{ // what is imported while it is incomplete is finished
+				Config: config("") + fmt.Sprintf("import {\n  to = harvester_decrypted_image.test\n  id = \"default/%s-copy\"\n}\n", name),
 				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
 					plancheck.ExpectResourceAction("harvester_decrypted_image.test", plancheck.ResourceActionUpdate),
 					between(func() { cluster.ClearFault(t, name+"-copy") }),

@@ -128,20 +128,20 @@ func TestCloneStandsForItsKindOnly(t *testing.T) {
 }
 
 // A clone of another image is another image, even if the names are the same.
-func TestOriginTellsSourcesApart(t *testing.T) {
+func TestIntentTellsSourcesApart(t *testing.T) {
 	t.Parallel()
 	own := fullClone()
 	m := clone{api.CryptoEncrypt}.image(&own)
 	object, _ := m.toAPI(t.Context())
 	first, second := madeBy("upload", ""), madeBy("upload", "")
 	first.UID, second.UID = "1", "2"
-	if origin(object.Spec, material{source: first}) == origin(object.Spec, material{source: second}) {
+	if intent(object.Spec, material{source: first}) == intent(object.Spec, material{source: second}) {
 		t.Error("the source's identity does not count")
 	}
 	later := object.Spec
 	retry := int64(9)
 	later.Retry = &retry
-	if origin(object.Spec, material{source: first}) != origin(later, material{source: first}) {
+	if intent(object.Spec, material{source: first}) != intent(later, material{source: first}) {
 		t.Error("retry can change later and must not count")
 	}
 }

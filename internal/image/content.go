@@ -118,7 +118,7 @@ func (r *lifecycle) planContent(ctx context.Context, plan, state *model, req res
 	case content.SHA512:
 		plan.FileSHA512 = state.FileSHA512
 	case "":
-		resp.Diagnostics.Append(r.adoptContent(ctx, plan, content)...)
+		resp.Diagnostics.Append(r.adoptContent(ctx, plan, content, req, resp)...)
 	default:
 		// Unknown, because a value here would be a promise about a file that can
 		// change again before the apply.
@@ -128,16 +128,26 @@ func (r *lifecycle) planContent(ctx context.Context, plan, state *model, req res
 }
 
 // adoptContent takes the file for the image's, which was imported or made by the
-// official provider, unless the cluster knows better. An image is never replaced for that.
-func (r *lifecycle) adoptContent(ctx context.Context, plan *model, content transfer.Content) diag.Diagnostics {
-	stored := ""
+// official provider, unless the cluster knows better. An image is never replaced for that. One that others
+// have put in the place of ours is only as good as the cluster says.
+func (r *lifecycle) adoptContent(
+	ctx context.Context, plan *model, content transfer.Content, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse,
+) diag.Diagnostics {
+	stored, ours := "", true
 	if r.Session != nil {
 		if image, err := r.images.Get(ctx, plan.Namespace.ValueString(), plan.Name.ValueString()); err == nil {
-			stored = r.storedChecksum(ctx, image)
+			stored, ours = r.storedChecksum(ctx, image), r.identity(ctx, req.Private, plan).Is(image)
 		}
 	}
-	if stored == "" || stored == content.SHA512 {
+	switch {
+	case stored == content.SHA512, stored == "" && ours:
 		plan.FileSHA512 = types.StringValue(content.SHA512)
+		return nil
+	case !ours:
+		plan.FileSHA512 = types.StringUnknown()
+		if stored != "" {
+			resp.RequiresReplace = append(resp.RequiresReplace, path.Root("file_sha512"))
+		}
 		return nil
 	}
 	return diag.Diagnostics{diag.NewAttributeWarningDiagnostic(path.Root("file_path"), "File differs from the image", fmt.Sprintf(
@@ -149,7 +159,7 @@ func (r *lifecycle) adoptContent(ctx context.Context, plan *model, content trans
 // recognize notes the content of a file whose image the official provider
 // uploaded: it kept the path, but no checksum. So the first plan after a switch has nothing to do, and
 // later ones notice an edited file. A file that is not there or differs is left to the plan.
-func (r *lifecycle) recognize(ctx context.Context, state *model, image *api.VirtualMachineImage, private privateWriter) {
+func (r *lifecycle) recognize(ctx context.Context, state *model, image *api.VirtualMachineImage, private privateWriter, ours bool) {
 	if !state.uploads() || state.FilePath.IsNull() || !state.FileSHA512.IsNull() || !imagestate.Of(image).Ready() {
 		return
 	}
@@ -161,7 +171,7 @@ func (r *lifecycle) recognize(ctx context.Context, state *model, image *api.Virt
 	if err != nil {
 		return
 	}
-	if stored := r.storedChecksum(ctx, image); stored == "" || stored == content.SHA512 {
+	if stored := r.storedChecksum(ctx, image); stored == content.SHA512 || stored == "" && ours {
 		state.FileSHA512 = types.StringValue(content.SHA512)
 		remember(ctx, private, content)
 	}

@@ -22,12 +22,12 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
-// create makes the object, or takes over the one that an earlier apply with the
-// same intent made before it was killed.
-func (r *lifecycle) create(ctx context.Context, plan *model, from material) (*api.VirtualMachineImage, diag.Diagnostics) {
+// create makes the object, or takes over the one that an earlier apply with the same intent made before
+// it was killed. Finish is called when it is in the state.
+func (r *lifecycle) create(ctx context.Context, plan *model, from material) (image *api.VirtualMachineImage, finish func(), diags diag.Diagnostics) {
 	wanted, diags := plan.toAPI(ctx)
 	if diags.HasError() {
-		return nil, diags
+		return nil, func() {}, diags
 	}
 	if from.content != nil {
 		wanted.Annotations[api.AnnotationSize] = strconv.FormatInt(from.content.Size, 10)
@@ -35,8 +35,8 @@ func (r *lifecycle) create(ctx context.Context, plan *model, from material) (*ap
 	if from.content != nil && plan.Backend.ValueString() == api.BackendBackingImage {
 		wanted.Spec.Checksum = from.content.SHA512
 	}
-	wanted.Annotations[api.AnnotationOrigin] = origin(wanted.Spec, from)
 	creation := objects.Creating(r.Session.Hub, r.images, plan.title(), wanted)
+	creation.Intent = intent(wanted.Spec, from)
 	creation.Foreign = objects.Foreign{Type: r.TypeName, ID: plan.id(), One: "an image", Short: "image"}
 	creation.Send = func(ctx context.Context) (*api.VirtualMachineImage, error) { return r.send(ctx, plan, wanted) }
 	creation.TakeOver = func(ctx context.Context, existing *api.VirtualMachineImage) (*api.VirtualMachineImage, error) {
@@ -58,9 +58,8 @@ func (r *lifecycle) send(ctx context.Context, plan *model, wanted *api.VirtualMa
 	}
 }
 
-// origin is the fingerprint of what an image is made from. Two images of one
-// name with the same one are the same image.
-func origin(spec api.VirtualMachineImageSpec, from material) string {
+// intent is the fingerprint of what an image is made from.
+func intent(spec api.VirtualMachineImageSpec, from material) string {
 	spec.Retry = nil // the one thing that can change later
 	facts := []any{spec}
 	if from.content != nil {
@@ -77,7 +76,7 @@ func (r *lifecycle) takeOver(ctx context.Context, plan *model, existing, wanted 
 	if imagestate.Of(existing).Terminal {
 		return nil, r.discard(ctx, plan, existing)
 	}
-	patch := map[string]any{"metadata": objects.Metadata(wanted)}
+	patch := map[string]any{"metadata": objects.Metadata(wanted, existing.UID)}
 	if wanted.Spec.Retry != nil {
 		patch["spec"] = map[string]any{"retry": *wanted.Spec.Retry}
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
@@ -39,7 +40,7 @@ const (
 )
 
 // dataSource is the data source harvester_image.
-type dataSource struct{ session *tfbase.Session }
+type dataSource struct{ session *session.Session }
 
 var (
 	_ datasource.DataSourceWithConfigure      = (*dataSource)(nil)
@@ -57,7 +58,7 @@ func (d *dataSource) Metadata(_ context.Context, _ datasource.MetadataRequest, r
 // Configure takes the session.
 func (d *dataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
 	var diags diag.Diagnostics
-	d.session, diags = tfbase.SessionFrom(req.ProviderData)
+	d.session, diags = session.From(req.ProviderData)
 	resp.Diagnostics.Append(diags...)
 }
 
@@ -127,7 +128,7 @@ func (d *dataSource) Read(ctx context.Context, req datasource.ReadRequest, resp 
 	q, diags := queryFrom(ctx, req.Config)
 	resp.Diagnostics.Append(diags...)
 	if d.session == nil {
-		resp.Diagnostics.Append(tfbase.Unconfigured())
+		resp.Diagnostics.Append(session.Unconfigured())
 	}
 	if resp.Diagnostics.HasError() {
 		return

@@ -12,6 +12,7 @@ import (
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
@@ -28,8 +29,8 @@ func NewDecryptedDataSource() datasource.DataSource {
 func cloneDataSource(operation, what string, s schema.Schema) datasource.DataSource {
 	return tfbase.DataSource[cloneModel]{
 		TypeName: cloneTypes[operation], What: what, Schema: s, Omit: onlyConfigured,
-		Look: func(ctx context.Context, session *tfbase.Session, namespace, name string, own *cloneModel) error {
-			image, err := kube.For[api.VirtualMachineImage](session.Client, api.Images, api.KindImage).Recent(ctx, namespace, name)
+		Look: func(ctx context.Context, s *session.Session, namespace, name string, own *cloneModel) error {
+			image, err := kube.For[api.VirtualMachineImage](s.Client, api.Images, api.KindImage).Recent(ctx, namespace, name)
 			switch {
 			case err != nil:
 				return err

@@ -21,11 +21,12 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
 // listSource is the data source harvester_images.
-type listSource struct{ session *tfbase.Session }
+type listSource struct{ session *session.Session }
 
 var _ datasource.DataSourceWithConfigure = (*listSource)(nil)
 
@@ -67,7 +68,7 @@ func (d *listSource) Metadata(_ context.Context, _ datasource.MetadataRequest, r
 // Configure takes the session.
 func (d *listSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
 	var diags diag.Diagnostics
-	d.session, diags = tfbase.SessionFrom(req.ProviderData)
+	d.session, diags = session.From(req.ProviderData)
 	resp.Diagnostics.Append(diags...)
 }
 
@@ -131,7 +132,7 @@ func (d *listSource) Read(ctx context.Context, req datasource.ReadRequest, resp 
 	var config listModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	if d.session == nil {
-		resp.Diagnostics.Append(tfbase.Unconfigured())
+		resp.Diagnostics.Append(session.Unconfigured())
 	}
 	if resp.Diagnostics.HasError() {
 		return

@@ -23,8 +23,8 @@ import (
 )
 
 // remove deletes the image and waits until it is gone.
-func (r *lifecycle) remove(ctx context.Context, state *model) diag.Diagnostics {
-	removal := objects.Removing(r.Session.Hub, r.images, state.title(), state.Namespace.ValueString(), state.Name.ValueString())
+func (r *lifecycle) remove(ctx context.Context, state *model, identity objects.Identity) diag.Diagnostics {
+	removal := objects.Removing(r.Session.Hub, r.images, identity)
 	removal.Request = func(ctx context.Context, image *api.VirtualMachineImage) diag.Diagnostics {
 		return r.requestDeletion(ctx, state, image)
 	}

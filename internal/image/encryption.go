@@ -18,6 +18,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
@@ -30,7 +31,7 @@ type objection struct {
 // planEncryption judges the storage class of a new image, and the secret behind it, at plan. What does
 // not exist may be made in the same run, so it is a warning; what exists and is wrong is an error.
 func (r *lifecycle) planEncryption(ctx context.Context, plan *model) diag.Diagnostics {
-	if r.Session == nil || r.Session.PlanChecks == tfbase.ChecksOff || plan.Backend.ValueString() == api.BackendCDI {
+	if r.Session == nil || r.Session.PlanChecks == session.ChecksOff || plan.Backend.ValueString() == api.BackendCDI {
 		return nil
 	}
 	op := plan.operation()
@@ -138,7 +139,7 @@ func (r *lifecycle) plannedClass(ctx context.Context, name string) (*storagev1.S
 	switch {
 	case name == "":
 		return r.defaultClass(ctx)
-	case r.Session.Promised(tfbase.PromisedClass(name)):
+	case r.Session.Classes.Has(session.ClassName(name)):
 		return nil, nil
 	}
 	return r.storageClasses().Recent(ctx, "", name)
@@ -170,7 +171,7 @@ func (r *lifecycle) defaultClass(ctx context.Context) (*storagev1.StorageClass, 
 // if it is not known or cannot be read.
 func (r *lifecycle) plannedSource(ctx context.Context, plan *model) *api.VirtualMachineImage {
 	use, known := plan.sourceUse()
-	if !known || r.Session.Promised(use.Image) {
+	if !known || r.Session.Images.Has(session.ImageID(use.Image)) {
 		return nil
 	}
 	namespace, name, err := tfbase.ParseID(use.Image)

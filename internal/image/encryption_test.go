@@ -16,6 +16,7 @@ import (
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
@@ -85,7 +86,7 @@ func TestEncryptionAtPlanAndApply(t *testing.T) {
 		objects   map[string]any
 		operation string
 		class     types.String
-		checks    tfbase.PlanChecks
+		checks    session.PlanChecks
 		promised  bool
 		plan      string // severity, summary and argument; empty if accepted
 		apply     string
@@ -98,8 +99,8 @@ func TestEncryptionAtPlanAndApply(t *testing.T) {
 		"class cannot be read":      {map[string]any{aClass: 403}, encrypt, types.StringValue("locked"), "", false, "", ""},
 		"no secret":                 {map[string]any{aClass: class("locked", "", locked())}, encrypt, types.StringValue("locked"), "", false, "Warning Encryption secret not found storage_class_name", "Error Encryption secret not found storage_class_name"},
 		"wrong secret":              {map[string]any{aClass: class("locked", "", locked()), aSecret: bad}, encrypt, types.StringValue("locked"), "", false, "Error Encryption secret not usable storage_class_name", "Error Encryption secret not usable storage_class_name"},
-		"wrong secret, warn":        {map[string]any{aClass: class("locked", "", locked()), aSecret: bad}, encrypt, types.StringValue("locked"), tfbase.ChecksWarn, false, "Warning Encryption secret not usable storage_class_name", "Error Encryption secret not usable storage_class_name"},
-		"wrong secret, off":         {map[string]any{aClass: class("locked", "", locked()), aSecret: bad}, encrypt, types.StringValue("locked"), tfbase.ChecksOff, false, "", "Error Encryption secret not usable storage_class_name"},
+		"wrong secret, warn":        {map[string]any{aClass: class("locked", "", locked()), aSecret: bad}, encrypt, types.StringValue("locked"), session.ChecksWarn, false, "Warning Encryption secret not usable storage_class_name", "Error Encryption secret not usable storage_class_name"},
+		"wrong secret, off":         {map[string]any{aClass: class("locked", "", locked()), aSecret: bad}, encrypt, types.StringValue("locked"), session.ChecksOff, false, "", "Error Encryption secret not usable storage_class_name"},
 		"secret cannot be read":     {map[string]any{aClass: class("locked", "", locked()), aSecret: 403}, encrypt, types.StringValue("locked"), "", false, "", ""},
 		"default is plain":          {map[string]any{allClasses: list(class("locked", "", locked()), class("plain", "true", nil))}, encrypt, types.StringNull(), "", false, "Error Storage class is not for encryption storage_class_name", "Error Storage class is not for encryption storage_class_name"},
 		"decrypt":                   {map[string]any{allClasses: list(class("plain", "true", nil)), aSecret: good}, decrypt, types.StringNull(), "", false, "", ""},
@@ -117,14 +118,14 @@ func TestEncryptionAtPlanAndApply(t *testing.T) {
 			objects := map[string]any{"/apis/harvesterhci.io/v1beta1/namespaces/vault/virtualmachineimages/plain": source}
 			maps.Copy(objects, test.objects)
 			if test.checks == "" {
-				test.checks = tfbase.ChecksError
+				test.checks = session.ChecksError
 			}
-			session := tfbase.NewSession(fake(t, objects), test.checks, 1)
+			s := session.New(fake(t, objects), test.checks, 1)
 			if test.promised {
-				session.Promise(tfbase.PromisedClass("locked"))
+				s.Classes.Add("locked")
 			}
-			r := lifecycle{Base: tfbase.Base{Session: session}, form: clone{test.operation}}
-			r.images = kube.For[api.VirtualMachineImage](session.Client, api.Images, api.KindImage)
+			r := lifecycle{Base: tfbase.Base{Session: s}, form: clone{test.operation}}
+			r.images = kube.For[api.VirtualMachineImage](s.Client, api.Images, api.KindImage)
 			own := fullClone()
 			own.StorageClassName = test.class
 			m := clone{test.operation}.image(&own)
@@ -159,7 +160,7 @@ func heads(diags diag.Diagnostics) string {
 func TestPlainClassWarns(t *testing.T) {
 	t.Parallel()
 	objects := map[string]any{aClass: class("locked", "", locked()), allClasses + "/plain": class("plain", "", nil)}
-	r := lifecycle{Base: tfbase.Base{Session: tfbase.NewSession(fake(t, objects), tfbase.ChecksError, 1)}, form: plain{}}
+	r := lifecycle{Base: tfbase.Base{Session: session.New(fake(t, objects), session.ChecksError, 1)}, form: plain{}}
 	for name, test := range map[string]struct {
 		source, class types.String
 		backend, want string

@@ -20,6 +20,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
 	"github.com/harvester-community/terraform-provider-harvester/internal/transport"
@@ -67,7 +68,7 @@ func (d discarded) Is(target error) bool { return target == errGone }
 // filler brings one image to Active: it sends the data if the server wants any,
 // and follows the server's status.
 type filler struct {
-	session *tfbase.Session
+	session *session.Session
 	images  kube.Resource[api.VirtualMachineImage]
 	target  wait.Target
 	backend string

@@ -11,10 +11,13 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
@@ -69,7 +72,7 @@ func (r *lifecycle) Create(ctx context.Context, req resource.CreateRequest, resp
 	if !r.Loaded(&resp.Diagnostics, r.form.read(ctx, req.Plan, &plan)) {
 		return
 	}
-	defer r.Session.Fulfil(plan.id())
+	defer r.Session.Images.End(session.ImageID(plan.id()))
 	pass, diags := r.turn(ctx, &plan, leftNothing) // before the clock starts: what others take is not ours
 	defer pass()
 	resp.Diagnostics.Append(diags...)
@@ -79,19 +82,21 @@ func (r *lifecycle) Create(ctx context.Context, req resource.CreateRequest, resp
 	ctx, cancel := plan.Timeouts.Creating(ctx, limits)
 	defer cancel()
 
-	image, from, release, diags := r.begin(ctx, &plan)
-	defer release()
+	begun, diags := r.begin(ctx, &plan)
+	defer begun.release()
+	defer begun.finish()
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	resp.Diagnostics.Append(r.save(ctx, &plan, image, &resp.State)...)
-	filler := r.filler(image, &plan, release)
-	filler.provide(from.content)
-	image, diags = filler.run(ctx, image, &plan, leftTainted)
+	resp.Diagnostics.Append(tfbase.Own(ctx, resp.Private, begun.image)...)
+	resp.Diagnostics.Append(r.save(ctx, &plan, begun.image, &resp.State)...)
+	filler := r.filler(begun.image, &plan, begun.release)
+	filler.provide(begun.from.content)
+	image, diags := filler.run(ctx, begun.image, &plan, leftTainted)
 	resp.Diagnostics.Append(diags...)
-	if from.content != nil && !diags.HasError() {
-		resp.Diagnostics.Append(remember(ctx, resp.Private, *from.content)...)
+	if begun.from.content != nil && !diags.HasError() {
+		resp.Diagnostics.Append(remember(ctx, resp.Private, *begun.from.content)...)
 	}
 	resp.Diagnostics.Append(r.save(ctx, &plan, image, &resp.State)...)
 }
@@ -108,14 +113,30 @@ func (r *lifecycle) Read(ctx context.Context, req resource.ReadRequest, resp *re
 	image, err := r.images.Recent(ctx, state.Namespace.ValueString(), state.Name.ValueString())
 	switch {
 	case !tfbase.Found(ctx, state.title(), err, resp):
+		return
 	case state.DisplayName.IsNull() && r.form.mismatch(image) != nil: // everything but an import knows it
 		resp.Diagnostics.Append(r.form.mismatch(image)...)
-	default:
-		terminal := strconv.FormatBool(imagestate.Of(image).Terminal)
-		resp.Diagnostics.Append(resp.Private.SetKey(ctx, keyTerminal, []byte(terminal))...)
-		r.recognize(ctx, &state, image, resp.Private)
-		resp.Diagnostics.Append(r.save(ctx, &state, image, &resp.State)...)
+		return
 	}
+	ours, diags := tfbase.Recognize(ctx, resp.Private, r.identity(ctx, req.Private, &state), image)
+	resp.Diagnostics.Append(diags...)
+	if ours {
+		objects.Settle(ctx, image, r.annotate)
+	} else {
+		state.FileSHA512 = types.StringNull() // nobody knows what others put in its place
+	}
+	terminal := strconv.FormatBool(imagestate.Of(image).Terminal)
+	resp.Diagnostics.Append(resp.Private.SetKey(ctx, keyTerminal, []byte(terminal))...)
+	r.recognize(ctx, &state, image, resp.Private, ours)
+	resp.Diagnostics.Append(r.save(ctx, &state, image, &resp.State)...)
+}
+
+func (r *lifecycle) identity(ctx context.Context, private tfbase.PrivateReader, state *model) objects.Identity {
+	return tfbase.Identity(ctx, private, "image", state)
+}
+
+func (r *lifecycle) annotate(ctx context.Context, image *api.VirtualMachineImage, metadata map[string]any) (*api.VirtualMachineImage, error) {
+	return r.images.Patch(ctx, image.Namespace, image.Name, map[string]any{"metadata": metadata})
 }
 
 // Update changes what can change in place, and finishes an image that is not ready.
@@ -126,9 +147,9 @@ func (r *lifecycle) Update(ctx context.Context, req resource.UpdateRequest, resp
 	}
 	ctx, cancel := plan.Timeouts.Updating(ctx, limits)
 	defer cancel()
-	defer r.Session.Fulfil(plan.id())
+	defer r.Session.Images.End(session.ImageID(plan.id()))
 
-	image, diags := r.change(ctx, &plan, &state)
+	image, diags := r.change(ctx, &plan, &state, r.identity(ctx, req.Private, &state))
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
@@ -151,7 +172,7 @@ func (r *lifecycle) Delete(ctx context.Context, req resource.DeleteRequest, resp
 	}
 	ctx, cancel := state.Timeouts.Deleting(ctx, limits)
 	defer cancel()
-	resp.Diagnostics.Append(r.remove(ctx, &state)...)
+	resp.Diagnostics.Append(r.remove(ctx, &state, r.identity(ctx, req.Private, &state))...)
 }
 
 // save puts the image, as it was last seen, into the state. One that is gone (nil)

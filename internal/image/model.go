@@ -61,12 +61,14 @@ func (m *model) metadata() tfbase.Metadata {
 	return tfbase.Metadata{Description: m.Description, Tags: m.Tags, Labels: m.Labels}
 }
 
-// id is known even while the attribute of that name is not.
-func (m *model) id() string {
-	return tfbase.ID(m.Namespace.ValueString(), m.Name.ValueString())
+// Key is known even while the attribute id is not.
+func (m *model) Key() (namespace, name string) {
+	return m.Namespace.ValueString(), m.Name.ValueString()
 }
 
-func (m *model) title() string { return `image "` + m.id() + `"` }
+func (m *model) id() string { return tfbase.KeyID(m) }
+
+func (m *model) title() string { return tfbase.Title("image", m) }
 
 // toAPI builds the object to create.
 func (m *model) toAPI(ctx context.Context) (*api.VirtualMachineImage, diag.Diagnostics) {

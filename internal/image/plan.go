@@ -17,6 +17,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
@@ -91,7 +92,7 @@ func (r *lifecycle) planCreate(ctx context.Context, plan *model) diag.Diagnostic
 // promise tells the gate that this run makes the image ready.
 func (r *lifecycle) promise(plan *model) {
 	if r.Session != nil && !plan.Name.IsUnknown() && !plan.Namespace.IsUnknown() {
-		r.Session.Promise(plan.id())
+		r.Session.Images.Add(session.ImageID(plan.id()))
 	}
 }
 

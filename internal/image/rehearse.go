@@ -14,6 +14,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
@@ -21,13 +22,13 @@ import (
 // nothing. What they miss may be made in the same run, so a missing object is a
 // warning; what they find wrong is an error.
 func (r *lifecycle) rehearse(ctx context.Context, plan *model) diag.Diagnostics {
-	if r.Session == nil || r.Session.PlanChecks == tfbase.ChecksOff || !plan.known() {
+	if r.Session == nil || r.Session.PlanChecks == session.ChecksOff || !plan.known() {
 		return nil
 	}
-	if use, needed := plan.sourceUse(); needed && r.Session.Promised(use.Image) {
+	if use, needed := plan.sourceUse(); needed && r.Session.Images.Has(session.ImageID(use.Image)) {
 		return nil
 	}
-	if r.Session.Promised(tfbase.PromisedClass(plan.StorageClassName.ValueString())) {
+	if r.Session.Classes.Has(session.ClassName(plan.StorageClassName.ValueString())) {
 		return nil
 	}
 	wanted, diags := plan.toAPI(ctx)
@@ -37,10 +38,10 @@ func (r *lifecycle) rehearse(ctx context.Context, plan *model) diag.Diagnostics 
 	err := r.images.DryRunCreate(ctx, wanted.Namespace, wanted)
 	switch {
 	case err == nil, apierrors.IsAlreadyExists(err), apierrors.IsForbidden(err), !kube.Refused(err) && !apierrors.IsConflict(err):
-		return nil // a replacement, or something that the apply will report better
+		return r.Session.Unchecked(err) // a replacement, or something that the apply will report better
 	case apierrors.IsConflict(err):
 		return r.rehearsedConflict(ctx, plan)
-	case strings.Contains(err.Error(), "not found"), r.Session.PlanChecks == tfbase.ChecksWarn:
+	case strings.Contains(err.Error(), "not found"), r.Session.PlanChecks == session.ChecksWarn:
 		return diag.Diagnostics{diag.NewWarningDiagnostic("Harvester would refuse this now", fmt.Sprintf(
 			"Harvester would not accept the %s as things are: %s\n\nThat is well if this run creates what is missing.", plan.title(), diagnose.Said(err)))}
 	}
@@ -52,7 +53,7 @@ func (r *lifecycle) rehearse(ctx context.Context, plan *model) diag.Diagnostics 
 func (r *lifecycle) rehearsedConflict(ctx context.Context, plan *model) diag.Diagnostics {
 	others, err := r.images.List(ctx, plan.Namespace.ValueString(), api.LabelImageDisplayName+"="+plan.DisplayName.ValueString())
 	if err != nil {
-		return nil // the apply will say
+		return r.Session.Unchecked(err) // the apply will say
 	}
 	for i := range others {
 		if others[i].Name != plan.Name.ValueString() && others[i].DeletionTimestamp == nil {

@@ -23,7 +23,7 @@ const Type = "harvester_image"
 // Resource is harvester_image.
 type Resource struct{ lifecycle }
 
-var _ tfbase.Kind = (*Resource)(nil)
+var _ tfbase.Complete = (*Resource)(nil)
 
 // NewResource returns the resource, not yet configured.
 func NewResource() resource.Resource {
@@ -32,7 +32,7 @@ func NewResource() resource.Resource {
 
 // UpgradeState takes over states of the official provider.
 func (r *Resource) UpgradeState(context.Context) map[int64]resource.StateUpgrader {
-	return tfbase.FromOfficial(imageSchema())
+	return tfbase.FromOfficial(imageSchema(), nil)
 }
 
 // plain is the form of harvester_image: its arguments are the model's.

@@ -455,12 +455,14 @@ func TestAccImage_compressed(t *testing.T) {
 	})
 }
 
-// An apply that was killed leaves an image that no state knows. The next one with the same intent takes it over.
+// An apply that was killed leaves an image that no state knows. The next one with the same intent takes it over;
+// a finished image is somebody's.
 func TestAccImage_takesOverItsOwn(t *testing.T) {
 	t.Parallel()
 	cluster, name := acctest.Shared(t), acctest.Name(t)
 	path, _ := acctest.RawImage(t, 1<<20)
 	var uid string
+	abandon := cluster.WatchMark(t, api.Images, "default", name)
 	forget := `removed {
   from = harvester_image.test
   lifecycle { destroy = false }
@@ -475,7 +477,9 @@ func TestAccImage_takesOverItsOwn(t *testing.T) {
 				return err
 			}},
 			{Config: forget},
+			{Config: upload(name, path, ""), ExpectError: spaced(`Image already exists.*terraform import harvester_image.*moved block`)},
 			{ // what can change in place is changed
+				PreConfig: abandon,
 				Config: upload(name, path, `description = "later"
   retry = 7`), ConfigPlanChecks: planned(plancheck.ResourceActionCreate),
 				Check: func(*terraform.State) error {
@@ -489,11 +493,12 @@ func TestAccImage_takesOverItsOwn(t *testing.T) {
 			{Config: forget},
 			{ // other content is another image
 				PreConfig: func() {
+					abandon()
 					if err := os.WriteFile(path, make([]byte, 4096), 0o600); err != nil {
 						t.Fatal(err)
 					}
 				},
-				Config: upload(name, path, ""), ExpectError: regexp.MustCompile(`Image already exists`),
+				Config: upload(name, path, ""), ExpectError: spaced(`Image already exists.*with other settings`),
 			},
 			{PreConfig: func() { deleteImage(t, cluster, name) }, Config: upload(name, path, "")},
 		},
@@ -524,8 +529,10 @@ func TestAccImage_convergesAfterTrouble(t *testing.T) {
 		Steps: []resource.TestStep{
 			{Config: upload(name, path, "")},
 			{PreConfig: func() { deleteImage(t, cluster, name) }, Config: upload(name, path, ""), ConfigPlanChecks: planned(plancheck.ResourceActionCreate)},
+			{PreConfig: makeUnfinished, Config: upload(name, path, ""), ExpectError: spaced(`Made anew by others.*was left as it is`)},
+			{Config: "removed {\n  from = harvester_image.test\n  lifecycle { destroy = false }\n}"},
 			{
-				PreConfig: makeUnfinished, Config: upload(name, path, ""),
+				Config:            upload(name, path, "") + fmt.Sprintf("import {\n  to = harvester_image.test\n  id = \"default/%s\"\n}\n", name),
 				ConfigPlanChecks:  planned(plancheck.ResourceActionUpdate),
 				ConfigStateChecks: []statecheck.StateCheck{expect("state", knownvalue.StringExact("Active")), expect("size", knownvalue.Int64Exact(1<<20))},
 			},

@@ -53,29 +53,27 @@ func imageSchema() schema.Schema {
 func sourceAttributes() map[string]schema.Attribute {
 	replace := []planmodifier.String{stringplanmodifier.RequiresReplace()}
 	return map[string]schema.Attribute{
-		"display_name": schema.StringAttribute{
-			Required: true,
-			MarkdownDescription: "The name people see, unique in the namespace: at most 63 letters, digits, `-`, `_` and `.`, without spaces. " +
-				"A change replaces the image.",
-			PlanModifiers: replace,
-			Validators:    []validator.String{stringvalidator.LengthAtLeast(1)},
-		},
-		"source_type": schema.StringAttribute{
+		"display_name": tfbase.Advised(schema.StringAttribute{
+			Required:            true,
+			MarkdownDescription: "The name people see, unique in the namespace: at most 63 letters, digits, `-`, `_` and `.`, without spaces.",
+			PlanModifiers:       replace,
+			Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
+		}, "A change replaces the image."),
+		"source_type": tfbase.Advised(schema.StringAttribute{
 			Required: true,
 			MarkdownDescription: "Where the data comes from: `upload` (the local file `file_path`), `download` (the cluster fetches `url`), " +
 				"`export-from-volume` (`pvc_namespace`, `pvc_name`), `clone` (another image, encrypted or decrypted by `security_parameters`), " +
-				"`restore` (a backup, `url`). A change replaces the image.",
+				"`restore` (a backup, `url`).",
 			PlanModifiers: replace,
 			Validators:    []validator.String{stringvalidator.OneOf(sourceTypes...)},
-		},
-		"backend": schema.StringAttribute{
+		}, "A change replaces the image."),
+		"backend": tfbase.Advised(schema.StringAttribute{
 			Optional: true, Computed: true,
-			Default: stringdefault.StaticString(api.BackendBackingImage),
-			MarkdownDescription: "What stores the image: `backingimage` (Longhorn, the default) or `cdi` (any storage class; needs `storage_class_name`). " +
-				"A change replaces the image.",
-			PlanModifiers: replace,
-			Validators:    []validator.String{stringvalidator.OneOf(api.BackendBackingImage, api.BackendCDI)},
-		},
+			Default:             stringdefault.StaticString(api.BackendBackingImage),
+			MarkdownDescription: "What stores the image: `backingimage` (Longhorn, the default) or `cdi` (any storage class; needs `storage_class_name`).",
+			PlanModifiers:       replace,
+			Validators:          []validator.String{stringvalidator.OneOf(api.BackendBackingImage, api.BackendCDI)},
+		}, "A change replaces the image."),
 		"file_path": schema.StringAttribute{
 			Optional: true,
 			MarkdownDescription: "With `upload`: the local file: raw, ISO or qcow2 (complete in itself: no backing file), or one of these packed with " +
@@ -90,61 +88,59 @@ func sourceAttributes() map[string]schema.Attribute {
 				"`none` sends the file as it is.",
 			Validators: []validator.String{stringvalidator.OneOf(decompressAuto, decompressNone)},
 		},
-		"stall_timeout": schema.StringAttribute{
-			Optional: true,
-			MarkdownDescription: "How long nothing may move (no byte sent, no progress reported by Harvester) before the apply gives up. " +
-				"Default: `5m`. The limit for the whole is `timeouts`.",
-			Validators: []validator.String{tfbase.Duration()},
-		},
-		"url": schema.StringAttribute{
+		"stall_timeout": tfbase.Advised(schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: "How long nothing may move (no byte sent, no progress reported by Harvester) before the apply gives up.",
+			Validators:          []validator.String{tfbase.Duration()},
+		}, "Default: `5m`. The limit for the whole is `timeouts`."),
+		"url": tfbase.Advised(schema.StringAttribute{
 			Optional: true,
 			MarkdownDescription: "With `download`: the `http` or `https` address of a raw, ISO or qcow2 file, as the cluster can reach it. " +
-				"With `restore`: the address of the backup. A change replaces the image.",
+				"With `restore`: the address of the backup.",
 			PlanModifiers: replace,
 			Validators:    []validator.String{address()},
-		},
-		"pvc_namespace": schema.StringAttribute{
+		}, "A change replaces the image."),
+		"pvc_namespace": tfbase.Advised(schema.StringAttribute{
 			Optional:            true,
-			MarkdownDescription: "With `export-from-volume`: the namespace of the volume. A change replaces the image.",
+			MarkdownDescription: "With `export-from-volume`: the namespace of the volume.",
 			PlanModifiers:       replace,
 			Validators:          []validator.String{tfbase.Name()},
-		},
-		"pvc_name": schema.StringAttribute{
+		}, "A change replaces the image."),
+		"pvc_name": tfbase.Advised(schema.StringAttribute{
 			Optional:            true,
-			MarkdownDescription: "With `export-from-volume`: the name of the volume. A change replaces the image.",
+			MarkdownDescription: "With `export-from-volume`: the name of the volume.",
 			PlanModifiers:       replace,
 			Validators:          []validator.String{tfbase.Name()},
-		},
-		"security_parameters": schema.MapAttribute{
+		}, "A change replaces the image."),
+		"security_parameters": tfbase.Advised(schema.MapAttribute{
 			Optional: true, ElementType: types.StringType,
 			MarkdownDescription: "With `clone`: `crypto_operation` (`encrypt` or `decrypt`), `source_image_name` and `source_image_namespace`. " +
 				"The source must be ready. Encrypting needs a `storage_class_name` made for encryption. `harvester_encrypted_image` and " +
-				"`harvester_decrypted_image` say the same in fewer words. A change replaces the image.",
+				"`harvester_decrypted_image` say the same in fewer words.",
 			PlanModifiers: []planmodifier.Map{mapplanmodifier.RequiresReplace()},
 			Validators:    []validator.Map{securityParametersValidator{}},
-		},
-		"checksum": schema.StringAttribute{
+		}, "A change replaces the image."),
+		"checksum": tfbase.Advised(schema.StringAttribute{
 			Optional: true,
 			MarkdownDescription: "SHA-512 of the data, in 128 lower-case hexadecimal digits. Harvester verifies it (backend `backingimage` only). " +
-				"With `upload` it is compared with the file before anything is sent, and Harvester verifies what it stored in any case. " +
-				"A change replaces the image; removing it does not.",
+				"With `upload` it is compared with the file before anything is sent, and Harvester verifies what it stored in any case.",
 			PlanModifiers: []planmodifier.String{replaceUnlessRemoved()},
 			Validators: []validator.String{stringvalidator.RegexMatches(regexp.MustCompile(`^[0-9a-f]{128}$`),
 				"must be a SHA-512 checksum: 128 lower-case hexadecimal digits, as sha512sum prints them")},
-		},
-		"storage_class_name": schema.StringAttribute{
+		}, "A change replaces the image; removing it does not."),
+		"storage_class_name": tfbase.Advised(schema.StringAttribute{
 			Optional: true, Computed: true,
-			MarkdownDescription: "The storage class the image takes its storage parameters from. Default: the cluster's default class. " +
-				"Volumes use `volume_storage_class_name`, not this. A change replaces the image.",
+			MarkdownDescription: "The storage class the image takes its storage parameters from. " +
+				"Volumes use `volume_storage_class_name`, not this.",
 			PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown(), stringplanmodifier.RequiresReplace()},
 			Validators:    []validator.String{tfbase.Name()},
-		},
-		"retry": schema.Int64Attribute{
+		}, "Default: the cluster's default class. A change replaces the image."),
+		"retry": tfbase.Advised(schema.Int64Attribute{
 			Optional: true, Computed: true,
-			MarkdownDescription: "How often Harvester itself repeats a failed import, 0 to 10. Default: 3.",
+			MarkdownDescription: "How often Harvester itself repeats a failed import, 0 to 10.",
 			PlanModifiers:       []planmodifier.Int64{int64planmodifier.UseStateForUnknown()},
 			Validators:          []validator.Int64{int64validator.Between(0, 10)},
-		},
+		}, "Default: 3."),
 	}
 }
 

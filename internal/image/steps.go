@@ -18,6 +18,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
@@ -38,18 +39,27 @@ type material struct {
 }
 
 // begin checks all there is to check, waits for a place and makes the object.
-func (r *lifecycle) begin(ctx context.Context, plan *model) (image *api.VirtualMachineImage, from material, release func(), diags diag.Diagnostics) {
-	release = func() {}
-	if from, diags = r.ready(ctx, plan); diags.HasError() {
-		return nil, from, release, diags
+func (r *lifecycle) begin(ctx context.Context, plan *model) (begun beginning, diags diag.Diagnostics) {
+	begun.release, begun.finish = func() {}, func() {}
+	if begun.from, diags = r.ready(ctx, plan); diags.HasError() {
+		return begun, diags
 	}
 	release, wrong := r.slot(ctx, plan)
+	begun.release = release
 	if diags.Append(wrong...); diags.HasError() {
-		return nil, from, release, diags
+		return begun, diags
 	}
-	image, wrong = r.create(ctx, plan, from)
+	begun.image, begun.finish, wrong = r.create(ctx, plan, begun.from)
 	diags.Append(wrong...)
-	return image, from, release, diags
+	return begun, diags
+}
+
+// beginning is an image whose object was made.
+type beginning struct {
+	image *api.VirtualMachineImage
+	from  material
+	// release gives back the place among the uploads; finish ends the creation.
+	release, finish func()
 }
 
 // ready checks everything that can be checked before the first write, and
@@ -81,7 +91,7 @@ func (r *lifecycle) turn(ctx context.Context, plan *model, left string) (pass fu
 	if !needed {
 		return func() {}, nil
 	}
-	pass, err := r.Session.CloneTurn(ctx, use.Image)
+	pass, err := r.Session.Clones.Take(ctx, session.ImageID(use.Image))
 	if err != nil {
 		return func() {}, diag.Diagnostics{diagnose.API("finish", plan.title(),
 			fmt.Sprintf("It was waiting for another clone of the image %q to be ready, because Harvester fails to make two at a time. %s", use.Image, left), err)}
@@ -103,7 +113,7 @@ func (r *lifecycle) slot(ctx context.Context, plan *model) (release func(), diag
 	if !plan.uploads() {
 		return func() {}, nil
 	}
-	release, err := r.Session.UploadSlot(ctx)
+	release, err := r.Session.Uploads.Take(ctx)
 	if err != nil {
 		return func() {}, diag.Diagnostics{diagnose.API("upload", plan.title(), "It was waiting for other uploads to end. "+leftNothing, err)}
 	}
@@ -111,14 +121,14 @@ func (r *lifecycle) slot(ctx context.Context, plan *model) (release func(), diag
 }
 
 // change applies what can change in place and returns the image as it is now.
-func (r *lifecycle) change(ctx context.Context, plan, state *model) (*api.VirtualMachineImage, diag.Diagnostics) {
+func (r *lifecycle) change(ctx context.Context, plan, state *model, identity objects.Identity) (*api.VirtualMachineImage, diag.Diagnostics) {
 	patch, diags := plan.patch(ctx, state)
 	if diags.HasError() {
 		return nil, diags
 	}
-	image, err := objects.Change(ctx, r.images, plan.Namespace.ValueString(), plan.Name.ValueString(), patch)
+	image, err := objects.Change(ctx, r.images, identity, patch)
 	if err != nil {
-		return nil, diag.Diagnostics{diagnose.API("change", plan.title(), "Nothing was changed.", err)}
+		return nil, objects.ChangeFailed(plan.title(), err)
 	}
 	return image, nil
 }

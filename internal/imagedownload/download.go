@@ -17,6 +17,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
 	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
@@ -30,14 +31,14 @@ func (r *Resource) download(ctx context.Context, plan *model, private privateSta
 	}
 	received, err := (&fetcher{resource: r, image: image, download: plan.transfer(r.Session.Client, image, stored)}).fetch(ctx)
 	if err != nil {
-		return diag.Diagnostics{failed(plan, err)}
+		return failed(plan, err)
 	}
 	if diags := r.stillThere(ctx, plan, image); diags.HasError() {
 		received.Discard()
 		return diags
 	}
 	if err := received.Commit(); err != nil {
-		return diag.Diagnostics{failed(plan, err)}
+		return failed(plan, err)
 	}
 	plan.describe(received.Digest)
 	plan.ImageUID = types.StringValue(string(image.UID))
@@ -57,7 +58,7 @@ func (r *Resource) ready(ctx context.Context, plan *model) (image *api.VirtualMa
 		return nil, stored, diags
 	}
 	if err := r.Session.Client.ProbeHarvesterAPI(ctx); err != nil {
-		return nil, stored, diag.Diagnostics{failed(plan, err)}
+		return nil, stored, failed(plan, err)
 	}
 	return image, stored, nil
 }
@@ -100,7 +101,7 @@ func (r *Resource) stillThere(ctx context.Context, plan *model, image *api.Virtu
 				"The image %q was deleted or made anew while it was downloaded, so what arrived cannot be trusted. %s\n\nPlan again.",
 				plan.Image.ValueString(), plan.left()))}
 		case try == tries || !kube.Transient(err):
-			return diag.Diagnostics{failed(plan, err)}
+			return failed(plan, err)
 		}
 		wait.Pause(ctx, time.Second<<try)
 	}
@@ -114,13 +115,13 @@ func (m *model) left() string {
 	return "No file was made."
 }
 
-func failed(plan *model, err error) diag.Diagnostic {
+func failed(plan *model, err error) diag.Diagnostics {
 	left := plan.left()
 	if apierrors.IsForbidden(err) {
 		left += " Images of the backend cdi are downloaded by means of a VirtualMachineImageDownloader, which Harvester's own roles " +
 			"do not allow to be made: it takes the verbs create, get, list and watch for virtualmachineimagedownloaders."
 	}
-	return diagnose.API("download", plan.title(), left, err)
+	return objects.Failed("download", plan.title(), left, err)
 }
 
 // tries is how often a download is begun at most.
@@ -138,7 +139,7 @@ func (f *fetcher) fetch(ctx context.Context) (*transfer.Received, error) {
 	f.download.Log = func(line string) { tflog.Info(ctx, "Downloading: "+line, f.about()) }
 	for try := 1; ; try++ {
 		received, err := f.once(ctx)
-		if err == nil || try == tries || ctx.Err() != nil || !kube.Transient(err) || !transfer.Again(err, try) {
+		if err == nil || try == tries || ctx.Err() != nil || !objects.Transient(err) || !transfer.Again(err, try) {
 			return received, err
 		}
 		tflog.Warn(ctx, "The download broke", map[string]any{"image": f.id(), "try": try, "cause": diagnose.Said(err)})

@@ -77,7 +77,7 @@ func (m *model) look(ctx context.Context, private privateState) (found bool, dia
 			return false, m.unreadable(err)
 		}
 	}
-	if now.SHA512 == written.SHA512 {
+	if now.SHA512 == written.SHA512 && written.Is(info) {
 		diags = record(ctx, private, now) // with the new time
 	}
 	m.describe(now)
@@ -120,12 +120,13 @@ func (m *model) remove(ctx context.Context, written transfer.Digest) diag.Diagno
 	if err == nil && info == nil {
 		return nil
 	}
+	if err == nil && !written.Is(info) {
+		return m.leftInPlace("Another download, or another program, has put a file of its own in its place.")
+	}
 	if err == nil && !written.Unchanged(info) {
 		var now transfer.Digest
 		if now, err = transfer.Examine(ctx, m.Filename.ValueString()); err == nil && now.SHA512 != written.SHA512 {
-			return diag.Diagnostics{diag.NewWarningDiagnostic("File left in place", fmt.Sprintf(
-				"The file %q is not the one that was downloaded any more, so it was left as it is. Terraform does not manage it from now on; "+
-					"remove it by hand if nobody needs it.", m.Filename.ValueString()))}
+			return m.leftInPlace("Somebody has changed it.")
 		}
 	}
 	if err == nil {
@@ -135,6 +136,12 @@ func (m *model) remove(ctx context.Context, written transfer.Digest) diag.Diagno
 		return m.failure("File not removed", "The file cannot be removed: %s.", err)
 	}
 	return nil
+}
+
+func (m *model) leftInPlace(why string) diag.Diagnostics {
+	return diag.Diagnostics{diag.NewWarningDiagnostic("File left in place", fmt.Sprintf(
+		"The file %q is not the one that was downloaded any more, so it was left as it is. %s Terraform does not manage it from now on; "+
+			"remove it by hand if nobody needs it.", m.Filename.ValueString(), why))}
 }
 
 // holds says that the file is still what was written, as far as the state tells.

@@ -16,6 +16,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 )
 
 // ModifyPlan decides whether to download, and checks what can be checked before.
@@ -56,7 +57,7 @@ func (r *Resource) outdated(ctx context.Context, plan, state *model) bool {
 	}
 	namespace, name := plan.key()
 	image, err := r.images.Recent(ctx, namespace, name)
-	promised := r.Session.Promised(plan.Image.ValueString())
+	promised := r.Session.Images.Has(session.ImageID(plan.Image.ValueString()))
 	if err != nil {
 		return apierrors.IsNotFound(err) && promised
 	}

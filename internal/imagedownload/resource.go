@@ -51,9 +51,7 @@ func (r *Resource) Configure(ctx context.Context, req resource.ConfigureRequest,
 // Create downloads the image. A download that was killed leaves nothing that the next one could not replace.
 func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan model
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	resp.Diagnostics.Append(r.Connected()...)
-	if resp.Diagnostics.HasError() {
+	if !r.Loaded(&resp.Diagnostics, req.Plan.Get(ctx, &plan)) {
 		return
 	}
 	ctx, cancel := plan.Timeouts.Creating(ctx, limits)
@@ -95,9 +93,7 @@ func (r *Resource) Read(ctx context.Context, req resource.ReadRequest, resp *res
 // old file stays until the new one is complete.
 func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan model
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	resp.Diagnostics.Append(r.Connected()...)
-	if resp.Diagnostics.HasError() {
+	if !r.Loaded(&resp.Diagnostics, req.Plan.Get(ctx, &plan)) {
 		return
 	}
 	ctx, cancel := plan.Timeouts.Updating(ctx, limits)

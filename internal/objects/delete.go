@@ -20,27 +20,27 @@ import (
 // Removal deletes one object and makes sure that it is gone. Removing fills in the usual steps; a
 // kind whose objects can be in use replaces the request.
 type Removal[T metav1.Object] struct {
-	// Title names the object in messages, such as `SSH key "default/laptop"`.
-	Title string
+	// Identity tells the object from others of its name, which are left alone.
+	Identity Identity
 
-	// Find reads the object.
+	// Find reads what has the name.
 	Find func(ctx context.Context) (T, error)
-	// Request asks for its deletion.
+	// Request asks for its deletion, by its UID.
 	Request func(ctx context.Context, object T) diag.Diagnostics
 	// AwaitGone waits for its end.
 	AwaitGone func(ctx context.Context, object T) error
 }
 
-// Removing is the removal of an object of that name.
-func Removing[T any, P pointer[T]](hub *wait.Hub, kind kube.Resource[T], title, namespace, name string) Removal[P] {
+// Removing is the removal of the object of that identity.
+func Removing[T any, P Object[T]](hub *wait.Hub, kind kube.Resource[T], identity Identity) Removal[P] {
 	return Removal[P]{
-		Title: title,
+		Identity: identity,
 		Find: func(ctx context.Context) (P, error) {
-			return kind.Get(ctx, namespace, name)
+			return kind.Get(ctx, identity.Namespace, identity.Name)
 		},
 		Request: func(ctx context.Context, object P) diag.Diagnostics {
-			if err := kind.Delete(ctx, namespace, name, object.GetUID()); err != nil && !apierrors.IsNotFound(err) {
-				return NotDeleted(title, err)
+			if err := kind.Delete(ctx, identity.Namespace, identity.Name, object.GetUID()); err != nil && !apierrors.IsNotFound(err) {
+				return NotDeleted(identity.Title, err)
 			}
 			return nil
 		},
@@ -48,22 +48,26 @@ func Removing[T any, P pointer[T]](hub *wait.Hub, kind kube.Resource[T], title, 
 	}
 }
 
-// Run removes the object. One that is gone already is as good.
+// Run removes the object. One that is gone already is as good; one that others have put in its
+// place stays, which a warning says.
 func (r Removal[T]) Run(ctx context.Context) diag.Diagnostics {
-	object, err := r.Find(ctx)
+	object, err := Retry(ctx, r.Find)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil
 	case err != nil:
-		return NotDeleted(r.Title, err)
+		return NotDeleted(r.Identity.Title, err)
+	case !r.Identity.Is(object):
+		return diag.Diagnostics{r.Identity.LeftInPlace()}
 	}
-	if diags := r.Request(ctx, object); diags.HasError() {
+	diags := r.Request(ctx, object)
+	if diags.HasError() {
 		return diags
 	}
 	if err := r.AwaitGone(ctx, object); err != nil {
-		return diag.Diagnostics{diagnose.API("delete", r.Title, LeftDeleting, err)}
+		diags.Append(Failed("delete", r.Identity.Title, LeftDeleting, err)...)
 	}
-	return nil
+	return diags
 }
 
 // LeftDeleting is the state that a wait for the end of an object leaves things in.
@@ -77,7 +81,7 @@ func NotDeleted(title string, err error) diag.Diagnostics {
 // AwaitGone waits until an object that is being deleted does not exist any more. Mostly that
 // is at once, which one look tells for less than a watch of the whole namespace. Saying describes
 // it if it is still there when the time is up.
-func AwaitGone[T any, P pointer[T]](ctx context.Context, hub *wait.Hub, kind kube.Resource[T], object P, saying string) error {
+func AwaitGone[T any, P Object[T]](ctx context.Context, hub *wait.Hub, kind kube.Resource[T], object P, saying string) error {
 	live, err := kind.Get(ctx, object.GetNamespace(), object.GetName())
 	if apierrors.IsNotFound(err) || err == nil && P(live).GetUID() != object.GetUID() {
 		return nil

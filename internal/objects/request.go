@@ -27,14 +27,16 @@ const tries = 5
 func Retry[T any](ctx context.Context, request func(context.Context) (T, error)) (T, error) {
 	for try := 1; ; try++ {
 		answer, err := request(ctx)
-		if try == tries || !transient(err) || ctx.Err() != nil {
+		if try == tries || !Transient(err) || ctx.Err() != nil {
 			return answer, err
 		}
 		wait.Pause(ctx, time.Second<<try)
 	}
 }
 
-func transient(err error) bool {
+// Transient says that a request failed on its way or in a server in trouble, and that nothing more is
+// known of it.
+func Transient(err error) bool {
 	_, final := errors.AsType[*DescribedError](err)
 	return !final && kube.Transient(err)
 }
@@ -52,14 +54,6 @@ func Failed(doing, title, left string, err error) diag.Diagnostics {
 		return known.Diagnostics
 	}
 	return diag.Diagnostics{diagnose.API(doing, title, left, err)}
-}
-
-// Change sends a merge patch and returns the object as it is then. An empty one is not sent.
-func Change[T any](ctx context.Context, kind kube.Resource[T], namespace, name string, patch map[string]any) (*T, error) {
-	if len(patch) == 0 {
-		return kind.Get(ctx, namespace, name)
-	}
-	return kind.Patch(ctx, namespace, name, patch)
 }
 
 // Unchanged says what state a failed change leaves things in.

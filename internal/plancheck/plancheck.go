@@ -18,6 +18,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
@@ -37,26 +38,29 @@ type Use struct {
 
 // Plan checks a use during a plan. An image that this run makes ready is
 // accepted. Terraform plans the image before what refers to it, so its promise
-// is known by now. A cluster that cannot be read is no reason to refuse.
-func Plan(ctx context.Context, session *tfbase.Session, use Use) diag.Diagnostics {
-	if session == nil || session.PlanChecks == tfbase.ChecksOff || session.Promised(use.Image) {
+// is known by now. A cluster that cannot be read is no reason to refuse, but one to warn.
+func Plan(ctx context.Context, s *session.Session, use Use) diag.Diagnostics {
+	if s == nil || s.PlanChecks == session.ChecksOff || s.Images.Has(session.ImageID(use.Image)) {
 		return nil
 	}
-	images := kube.For[api.VirtualMachineImage](session.Client, api.Images, api.KindImage)
+	images := kube.For[api.VirtualMachineImage](s.Client, api.Images, api.KindImage)
 	_, at, refusal, err := check(ctx, images.Recent, use)
 	if refusal != nil { // what others saw a moment ago may have changed
 		_, at, refusal, err = check(ctx, images.Get, use)
 	}
-	if err != nil || refusal == nil {
+	if err != nil {
+		return s.MustCheck(err)
+	}
+	if refusal == nil {
 		return nil
 	}
-	return diag.Diagnostics{Planned(session.PlanChecks, at, use.Operation, refusal)}
+	return diag.Diagnostics{Planned(s.PlanChecks, at, use.Operation, refusal)}
 }
 
 // Planned is how a refusal is told during a plan.
-func Planned(checks tfbase.PlanChecks, at path.Path, op imagestate.Operation, refusal *imagestate.Refusal) diag.Diagnostic {
+func Planned(checks session.PlanChecks, at path.Path, op imagestate.Operation, refusal *imagestate.Refusal) diag.Diagnostic {
 	detail := refusal.Detail(op) + "\n\n" + way(checks)
-	if checks == tfbase.ChecksWarn {
+	if checks == session.ChecksWarn {
 		return diag.NewAttributeWarningDiagnostic(at, refusal.Summary, detail)
 	}
 	return diag.NewAttributeErrorDiagnostic(at, refusal.Summary, detail)
@@ -69,8 +73,8 @@ func Applied(at path.Path, op imagestate.Operation, refusal *imagestate.Refusal)
 
 // Apply checks a use right before the first write and returns the image as it
 // is. There is no switch for it.
-func Apply(ctx context.Context, session *tfbase.Session, use Use) (*api.VirtualMachineImage, diag.Diagnostics) {
-	images := kube.For[api.VirtualMachineImage](session.Client, api.Images, api.KindImage)
+func Apply(ctx context.Context, s *session.Session, use Use) (*api.VirtualMachineImage, diag.Diagnostics) {
+	images := kube.For[api.VirtualMachineImage](s.Client, api.Images, api.KindImage)
 	image, at, refusal, err := check(ctx, images.Get, use)
 	switch {
 	case err != nil:
@@ -116,8 +120,8 @@ func badReference(wrong error) *imagestate.Refusal {
 	}
 }
 
-func way(checks tfbase.PlanChecks) string {
-	if checks == tfbase.ChecksWarn {
+func way(checks session.PlanChecks) string {
+	if checks == session.ChecksWarn {
 		return "This is a warning because plan_checks is \"warn\"; apply refuses all the same."
 	}
 	return "This check also runs when terraform destroy makes its plan. To destroy all the same, use terraform destroy -refresh=false, " +

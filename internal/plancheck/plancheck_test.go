@@ -16,7 +16,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
-	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 )
 
 // cluster serves one image, "default/ubuntu", of the given state; a status other
@@ -65,7 +65,7 @@ func TestGate(t *testing.T) {
 	for name, test := range map[string]struct {
 		imported string
 		status   int
-		checks   tfbase.PlanChecks
+		checks   session.PlanChecks
 		promised bool
 		use      plancheck.Use
 		plan     string // severity and summary, empty if accepted
@@ -74,31 +74,31 @@ func TestGate(t *testing.T) {
 	}{
 		"ready":                  {imported: ready, use: use("default/ubuntu", 2<<30)},
 		"uploading":              {imported: uploading, use: use("default/ubuntu", 0), plan: "Error Image is not ready", apply: "Image is not ready", at: "image"},
-		"uploading, warn":        {imported: uploading, checks: tfbase.ChecksWarn, use: use("default/ubuntu", 0), plan: "Warning Image is not ready", apply: "Image is not ready", at: "image"},
-		"uploading, off":         {imported: uploading, checks: tfbase.ChecksOff, use: use("default/ubuntu", 0), apply: "Image is not ready", at: "image"},
+		"uploading, warn":        {imported: uploading, checks: session.ChecksWarn, use: use("default/ubuntu", 0), plan: "Warning Image is not ready", apply: "Image is not ready", at: "image"},
+		"uploading, off":         {imported: uploading, checks: session.ChecksOff, use: use("default/ubuntu", 0), apply: "Image is not ready", at: "image"},
 		"uploading, promised":    {imported: uploading, promised: true, use: use("default/ubuntu", 0), apply: "Image is not ready", at: "image"},
 		"missing":                {imported: ready, use: use("default/debian", 0), plan: "Error Image not found", apply: "Image not found", at: "image"},
 		"too small":              {imported: ready, use: use("default/ubuntu", 1<<30), plan: "Error Disk smaller than its image", apply: "Disk smaller than its image", at: "size"},
 		"no reference":           {imported: ready, use: use("ubuntu", 0), plan: "Error Invalid image reference", apply: "Invalid image reference", at: "image"},
-		"cluster cannot be read": {status: http.StatusForbidden, use: use("default/ubuntu", 0), apply: "Not allowed"},
+		"cluster cannot be read": {status: http.StatusForbidden, use: use("default/ubuntu", 0), plan: "Warning Checks were left out", apply: "Not allowed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if test.checks == "" {
-				test.checks = tfbase.ChecksError
+				test.checks = session.ChecksError
 			}
 			if test.status == 0 {
 				test.status = http.StatusOK
 			}
-			session := tfbase.NewSession(cluster(t, test.imported, test.status), test.checks, 1)
+			s := session.New(cluster(t, test.imported, test.status), test.checks, 1)
 			if test.promised {
-				session.Promise(test.use.Image)
+				s.Images.Add(session.ImageID(test.use.Image))
 			}
-			planned := plancheck.Plan(t.Context(), session, test.use)
+			planned := plancheck.Plan(t.Context(), s, test.use)
 			if got := heads(planned, true); got != test.plan {
 				t.Errorf("at plan: got %q, want %q", got, test.plan)
 			}
-			image, applied := plancheck.Apply(t.Context(), session, test.use)
+			image, applied := plancheck.Apply(t.Context(), s, test.use)
 			if got := heads(applied, false); got != test.apply || (image == nil) != (test.apply != "") {
 				t.Errorf("at apply: got %q and image %v, want %q", got, image, test.apply)
 			}
@@ -133,8 +133,8 @@ func TestPlanWithoutAClusterChecksNothing(t *testing.T) {
 // A refusal at plan blocks terraform destroy too, so it must say the way out.
 func TestRefusalNamesTheSwitch(t *testing.T) {
 	t.Parallel()
-	session := tfbase.NewSession(cluster(t, "Unknown", http.StatusOK), tfbase.ChecksError, 1)
-	diags := plancheck.Plan(t.Context(), session, use("default/ubuntu", 0))
+	s := session.New(cluster(t, "Unknown", http.StatusOK), session.ChecksError, 1)
+	diags := plancheck.Plan(t.Context(), s, use("default/ubuntu", 0))
 	for _, want := range []string{"Cannot create the virtual machine. ", "Uploading, 40 %", "-refresh=false", "HARVESTER_PLAN_CHECKS"} {
 		if !strings.Contains(diags[0].Detail(), want) {
 			t.Errorf("%q is missing in:\n%s", want, diags[0].Detail())

@@ -30,9 +30,9 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/image"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagedownload"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sshkey"
 	"github.com/harvester-community/terraform-provider-harvester/internal/storageclass"
-	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine"
 	"github.com/harvester-community/terraform-provider-harvester/internal/volume"
 )
@@ -76,30 +76,30 @@ func (p *Provider) Metadata(_ context.Context, _ provider.MetadataRequest, resp 
 // Resources lists the resources.
 func (p *Provider) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
-		cloudinitsecret.NewResource,
+		cloudinitsecret.Kind.NewResource,
 		image.NewDecryptedResource,
 		image.NewEncryptedResource,
 		image.NewResource,
 		imagedownload.NewResource,
-		sshkey.NewResource,
-		storageclass.NewResource,
+		sshkey.Kind.NewResource,
+		storageclass.Kind.NewResource,
 		virtualmachine.NewResource,
-		volume.NewResource,
+		volume.Kind.NewResource,
 	}
 }
 
 // DataSources lists the data sources.
 func (p *Provider) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{
-		cloudinitsecret.NewDataSource,
+		cloudinitsecret.Kind.NewDataSource,
 		image.NewDataSource,
 		image.NewDecryptedDataSource,
 		image.NewEncryptedDataSource,
 		image.NewListDataSource,
-		storageclass.NewDataSource,
+		storageclass.Kind.NewDataSource,
 		virtualmachine.NewDataSource,
-		volume.NewDataSource,
-		sshkey.NewDataSource,
+		volume.Kind.NewDataSource,
+		sshkey.Kind.NewDataSource,
 	}
 }
 
@@ -148,14 +148,14 @@ func (p *Provider) Schema(_ context.Context, _ provider.SchemaRequest, resp *pro
 			},
 			fieldUploads: schema.Int64Attribute{
 				Optional:            true,
-				MarkdownDescription: fmt.Sprintf("How many images are uploaded at a time. Default: `%d`.", tfbase.DefaultUploads),
+				MarkdownDescription: fmt.Sprintf("How many images are uploaded at a time. Default: `%d`.", session.DefaultUploads),
 				Validators:          []validator.Int64{int64validator.Between(1, 64)},
 			},
 		},
 	}
 }
 
-var planChecks = []string{string(tfbase.ChecksError), string(tfbase.ChecksWarn), string(tfbase.ChecksOff)}
+var planChecks = []string{string(session.ChecksError), string(session.ChecksWarn), string(session.ChecksOff)}
 
 type model struct {
 	Kubeconfig    types.String `tfsdk:"kubeconfig"`
@@ -193,12 +193,12 @@ func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest,
 		resp.Diagnostics.Append(mistake(diagnose.Config(err)))
 		return
 	}
-	uploads := tfbase.DefaultUploads
+	uploads := session.DefaultUploads
 	if !config.Uploads.IsNull() {
 		uploads = int(config.Uploads.ValueInt64())
 	}
-	session := tfbase.NewSession(client, checks, uploads)
-	resp.ResourceData, resp.DataSourceData = session, session
+	shared := session.New(client, checks, uploads)
+	resp.ResourceData, resp.DataSourceData = shared, shared
 }
 
 func mistake(field, summary, detail string) diag.Diagnostic {
@@ -245,16 +245,16 @@ func (m model) insecure(fromEnv string) (bool, diag.Diagnostics) {
 	return insecure, nil
 }
 
-func (m model) planChecks(env func(string) string) (tfbase.PlanChecks, diag.Diagnostics) {
+func (m model) planChecks(env func(string) string) (session.PlanChecks, diag.Diagnostics) {
 	checks := or(m.PlanChecks, env(EnvPlanChecks))
 	switch {
 	case checks == "":
-		return tfbase.ChecksError, nil
+		return session.ChecksError, nil
 	case !slices.Contains(planChecks, checks):
 		return "", diag.Diagnostics{diag.NewErrorDiagnostic("Invalid provider configuration",
 			EnvPlanChecks+" must be one of "+strings.Join(planChecks, ", ")+".")}
 	}
-	return tfbase.PlanChecks(checks), nil
+	return session.PlanChecks(checks), nil
 }
 
 // or prefers the block's value over the environment's.

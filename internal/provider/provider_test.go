@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
@@ -53,7 +54,7 @@ func TestEnvironmentIsValidated(t *testing.T) {
 		t.Error("HARVESTER_INSECURE=perhaps is accepted")
 	}
 	env := func(value string) func(string) string { return func(string) string { return value } }
-	for value, want := range map[string]tfbase.PlanChecks{"": tfbase.ChecksError, "warn": tfbase.ChecksWarn, "off": tfbase.ChecksOff} {
+	for value, want := range map[string]session.PlanChecks{"": session.ChecksError, "warn": session.ChecksWarn, "off": session.ChecksOff} {
 		if got, diags := (model{}).planChecks(env(value)); got != want || diags.HasError() {
 			t.Errorf("HARVESTER_PLAN_CHECKS=%q means %q (%v)", value, got, diags)
 		}
@@ -160,6 +161,9 @@ func checkShown(t *testing.T, at string, attributes map[string]dataschema.Attrib
 	t.Helper()
 	for name, attribute := range attributes {
 		described(t, "data."+at+"."+name, attribute.GetMarkdownDescription())
+		if !attribute.IsOptional() { // an argument of the data source itself may have a default
+			statesFacts(t, "data."+at+"."+name, attribute.GetMarkdownDescription())
+		}
 		switch nested := attribute.(type) {
 		case dataschema.ListNestedAttribute:
 			checkShown(t, at+"."+name, nested.NestedObject.Attributes)
@@ -184,6 +188,16 @@ func TestEveryResourceHasItsDataSource(t *testing.T) {
 		factory().Metadata(ctx, resource.MetadataRequest{ProviderTypeName: "harvester"}, &name)
 		if !shown[name.TypeName] && !ours[name.TypeName] {
 			t.Errorf("there is no data source %s", name.TypeName)
+		}
+	}
+}
+
+// statesFacts wants no advice on configuring what a data source only shows.
+func statesFacts(t *testing.T, at, description string) {
+	t.Helper()
+	for _, advice := range []string{"Default:", "A change replaces", "It stays unknown"} {
+		if strings.Contains(description, advice) {
+			t.Errorf("%s: the description %q gives advice on configuring; see tfbase.Advised", at, description)
 		}
 	}
 }

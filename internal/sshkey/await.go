@@ -15,6 +15,8 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
@@ -26,10 +28,14 @@ type rejected struct{ message string }
 func (r *rejected) Error() string { return r.message }
 
 // await waits until Harvester has validated the key, and returns it as it was
-// last seen; nil if it is gone.
-func (r *Resource) await(ctx context.Context, m *model, pair *api.KeyPair, left string) (*api.KeyPair, diag.Diagnostics) {
+// last seen; nil if it is gone. State is nil for a new key.
+func await(ctx context.Context, s *session.Session, m, state *model, pair *api.KeyPair) (*api.KeyPair, diag.Diagnostics) {
+	left := "The change itself was made."
+	if state == nil {
+		left = "It exists and is marked for replacement."
+	}
 	target := wait.Target{Resource: api.KeyPairs, Namespace: pair.Namespace, Name: pair.Name, UID: pair.UID}
-	object, err := r.Session.Hub.Until(ctx, target, validated(pair.Generation), wait.Options{})
+	object, err := s.Hub.Until(ctx, target, validated(pair.Generation), wait.Options{})
 	if object != nil {
 		if seen, wrong := kube.Decode[api.KeyPair](object); wrong == nil {
 			pair = seen
@@ -45,7 +51,7 @@ func (r *Resource) await(ctx context.Context, m *model, pair *api.KeyPair, left 
 	case errors.Is(err, errGone):
 		pair = nil
 	}
-	return pair, diag.Diagnostics{diagnose.API("wait for the validation of", m.title(), left, err)}
+	return pair, diag.Diagnostics{diagnose.API("wait for the validation of", tfbase.Title("SSH key", m), left, err)}
 }
 
 // validated looks at the key from that generation on: what is older has another key.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
@@ -17,19 +16,9 @@ import (
 
 // model is harvester_ssh_key as Terraform has it.
 type model struct {
-	ID          types.String `tfsdk:"id"`
-	Name        types.String `tfsdk:"name"`
-	Namespace   types.String `tfsdk:"namespace"`
-	Description types.String `tfsdk:"description"`
-	Tags        types.Map    `tfsdk:"tags"`
-	Labels      types.Map    `tfsdk:"labels"`
-
+	tfbase.NamespacedModel
 	PublicKey   types.String `tfsdk:"public_key"`
 	Fingerprint types.String `tfsdk:"fingerprint"`
-	State       types.String `tfsdk:"state"`
-	Message     types.String `tfsdk:"message"`
-
-	Timeouts *tfbase.Timeouts `tfsdk:"timeouts"`
 }
 
 // Values of state, as the official provider has them.
@@ -38,34 +27,34 @@ const (
 	stateNotValidated = "Not Validated"
 )
 
-func (m *model) metadata() tfbase.Metadata {
-	return tfbase.Metadata{Description: m.Description, Tags: m.Tags, Labels: m.Labels}
+// check looks at the key itself, if it is known.
+func (m *model) check() diag.Diagnostics {
+	if m.PublicKey.IsUnknown() {
+		return nil
+	}
+	return check(m.PublicKey.ValueString())
 }
 
-// id is known even while the attribute of that name is not.
-func (m *model) id() string { return tfbase.ID(m.Namespace.ValueString(), m.Name.ValueString()) }
-
-func (m *model) title() string { return `SSH key "` + m.id() + `"` }
-
-// toAPI builds the object to create.
-func (m *model) toAPI(ctx context.Context) (*api.KeyPair, diag.Diagnostics) {
-	labels, diags := m.metadata().Labelled(ctx)
-	annotations := m.metadata().Annotated()
-	annotations[api.AnnotationOrigin] = Type
-	return &api.KeyPair{
-		ObjectMeta: metav1.ObjectMeta{Namespace: m.Namespace.ValueString(), Name: m.Name.ValueString(), Labels: labels, Annotations: annotations},
-		Spec:       api.KeyPairSpec{PublicKey: strings.TrimSpace(m.PublicKey.ValueString())},
-	}, diags
+// derive fills in what is computed. State is nil when the key is to be made.
+func (m *model) derive(state *model) {
+	m.State, m.Message = types.StringValue(stateValidated), types.StringValue("")
+	if m.PublicKey.IsUnknown() {
+		m.Fingerprint = types.StringUnknown()
+		return
+	}
+	if state != nil && same(m.PublicKey.ValueString(), state.PublicKey.ValueString()) {
+		m.PublicKey = state.PublicKey
+	}
+	m.Fingerprint = types.StringValue(fingerprint(m.PublicKey.ValueString()))
 }
 
-// fromAPI fills the model from the object. The key keeps its spelling where that is all that differs.
-func (m *model) fromAPI(pair *api.KeyPair) {
-	imported := m.PublicKey.IsNull() // everything else fills the required attributes first
-	metadata := m.metadata().Read(pair, imported)
-	m.Description, m.Tags, m.Labels = metadata.Description, metadata.Tags, metadata.Labels
+// ToAPI builds the object to create.
+func (m *model) ToAPI(context.Context) (*api.KeyPair, diag.Diagnostics) {
+	return &api.KeyPair{Spec: api.KeyPairSpec{PublicKey: strings.TrimSpace(m.PublicKey.ValueString())}}, nil
+}
 
-	m.Namespace, m.Name = types.StringValue(pair.Namespace), types.StringValue(pair.Name)
-	m.ID = types.StringValue(m.id())
+// FromAPI fills the model. The key keeps its spelling where that is all that differs.
+func (m *model) FromAPI(_ context.Context, pair *api.KeyPair, imported bool) diag.Diagnostics {
 	if imported || !same(m.PublicKey.ValueString(), pair.Spec.PublicKey) {
 		m.PublicKey = types.StringValue(pair.Spec.PublicKey)
 	}
@@ -73,6 +62,7 @@ func (m *model) fromAPI(pair *api.KeyPair) {
 	m.Fingerprint = types.StringValue(fingerprint(pair.Spec.PublicKey))
 	state, message := verdict(pair)
 	m.State, m.Message = types.StringValue(state), types.StringValue(message)
+	return nil
 }
 
 // verdict is what Harvester found the key to be, with its reason if not valid.
@@ -98,17 +88,14 @@ func validation(pair *api.KeyPair) *api.Condition {
 	return nil
 }
 
-// patch is the merge patch from the state before to the plan; empty if nothing changes.
-func (m *model) patch(ctx context.Context, before *model) (map[string]any, diag.Diagnostics) {
-	patch := map[string]any{}
-	metadata, diags := tfbase.Patch(ctx, before.metadata(), m.metadata())
-	if len(metadata) > 0 {
-		patch["metadata"] = metadata
+// Changes is the merge patch of the key itself.
+func (m *model) Changes(_ context.Context, before *model) (map[string]any, diag.Diagnostics) {
+	if same(m.PublicKey.ValueString(), before.PublicKey.ValueString()) {
+		return nil, nil
 	}
-	if !same(m.PublicKey.ValueString(), before.PublicKey.ValueString()) {
-		patch["spec"] = map[string]any{"publicKey": strings.TrimSpace(m.PublicKey.ValueString())}
+	return map[string]any{
+		"spec": map[string]any{"publicKey": strings.TrimSpace(m.PublicKey.ValueString())},
 		// Harvester looks only at keys that have no fingerprint.
-		patch["status"] = nil
-	}
-	return patch, diags
+		"status": nil,
+	}, nil
 }

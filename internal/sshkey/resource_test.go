@@ -244,13 +244,15 @@ func TestAccSSHKey_existing(t *testing.T) {
 func TestAccSSHKey_takesOverItsOwn(t *testing.T) {
 	t.Parallel()
 	c, name := shared(t), acctest.Name(t)
-	c.make(t, name, map[string]any{api.AnnotationOrigin: "harvester_ssh_key"})
+	abandon := c.WatchMark(t, api.KeyPairs, "default", name)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             c.gone(name),
 		Steps: []resource.TestStep{
-			{Config: key(name, keyB, ""), ExpectError: regexp.MustCompile(`already exists`)},
-			{Config: key(name, keyA, "labels = { late = \"yes\" }"), Check: c.live(name, "yes", func(pair *api.KeyPair) string { return pair.Labels["late"] })},
+			{Config: key(name, keyA, "")},
+			{Config: "removed {\n  from = harvester_ssh_key.test\n  lifecycle {\n    destroy = false\n  }\n}\n"},
+			{Config: key(name, keyA, ""), ExpectError: regexp.MustCompile(`(?s)already exists.*terraform import harvester_ssh_key`)},
+			{PreConfig: abandon, Config: key(name, keyB, "labels = { late = \"yes\" }"), Check: c.live(name, "yes", func(pair *api.KeyPair) string { return pair.Labels["late"] })},
 		},
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
 const (
@@ -148,7 +149,12 @@ func TestReadKeepsSpelling(t *testing.T) {
 		"imported":           {types.StringNull(), types.StringValue(keyA)},
 	} {
 		m := model{PublicKey: test.prior}
-		m.fromAPI(pairA())
+		if test.prior.IsNull() {
+			m.State = types.StringNull()
+		} else {
+			m.State = types.StringValue(stateValidated)
+		}
+		fillWith(t, &m, pairA())
 		if !m.PublicKey.Equal(test.want) {
 			t.Errorf("%s: got %s", name, m.PublicKey)
 		}
@@ -164,7 +170,8 @@ func TestFingerprintIsThatOfTheKey(t *testing.T) {
 	pair := pairA()
 	pair.Status.FingerPrint = fingerprint(keyB)
 	m := model{PublicKey: types.StringValue(keyB)}
-	m.fromAPI(pair)
+	m.State = types.StringValue(stateValidated)
+	fillWith(t, &m, pair)
 	if got := m.Fingerprint.ValueString(); got != fingerprintA {
 		t.Errorf("got %s", got)
 	}
@@ -175,11 +182,11 @@ func TestPatch(t *testing.T) {
 	ctx := context.Background()
 	before := model{PublicKey: types.StringValue(keyA)}
 	spaced := model{PublicKey: types.StringValue(keyA + "\n\n")}
-	if patch, _ := spaced.patch(ctx, &before); len(patch) != 0 {
+	if patch, _ := tfbase.Changes[model, api.KeyPair](ctx, &spaced, &before); len(patch) != 0 {
 		t.Errorf("the same key with other space around is sent: %v", patch)
 	}
 	other := model{PublicKey: types.StringValue(keyB + "\n")}
-	patch, _ := other.patch(ctx, &before)
+	patch, _ := tfbase.Changes[model, api.KeyPair](ctx, &other, &before)
 	status, reset := patch["status"]
 	if spec := patch["spec"].(map[string]any); spec["publicKey"] != keyB || !reset || status != nil {
 		t.Errorf("got %v", patch)
@@ -208,7 +215,7 @@ func TestUpgradeOfficialState(t *testing.T) {
 	state := `{"id":"default/mine","name":"mine","namespace":"default","description":"","labels":{},"tags":{"team":"blue"},
 "public_key":"` + keyA + `","fingerprint":"","state":"Not Validated","message":null,"timeouts":null}`
 	var resp resource.UpgradeStateResponse
-	(&Resource{}).UpgradeState(ctx)[0].StateUpgrader(ctx, resource.UpgradeStateRequest{RawState: &tfprotov6.RawState{JSON: []byte(state)}}, &resp)
+	Kind.NewResource().(resource.ResourceWithUpgradeState).UpgradeState(ctx)[0].StateUpgrader(ctx, resource.UpgradeStateRequest{RawState: &tfprotov6.RawState{JSON: []byte(state)}}, &resp)
 	if resp.Diagnostics.HasError() {
 		t.Fatal(resp.Diagnostics)
 	}
@@ -223,5 +230,12 @@ func TestUpgradeOfficialState(t *testing.T) {
 	}
 	if !m.Description.IsNull() || !m.Labels.IsNull() || len(m.Tags.Elements()) != 1 || m.PublicKey.ValueString() != keyA {
 		t.Errorf("got %+v", m)
+	}
+}
+
+func fillWith(t *testing.T, m *model, pair *api.KeyPair) {
+	t.Helper()
+	if diags := tfbase.Fill[model, api.KeyPair, *model, *api.KeyPair](t.Context(), m, pair); diags.HasError() {
+		t.Fatal(diags)
 	}
 }

@@ -6,13 +6,13 @@ package storageclass
 import (
 	"context"
 	"slices"
+	"strconv"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
@@ -26,12 +26,7 @@ const (
 
 // model is harvester_storageclass as Terraform has it.
 type model struct {
-	ID          types.String `tfsdk:"id"`
-	Name        types.String `tfsdk:"name"`
-	Description types.String `tfsdk:"description"`
-	Tags        types.Map    `tfsdk:"tags"`
-	Labels      types.Map    `tfsdk:"labels"`
-
+	tfbase.ObjectModel
 	VolumeProvisioner    types.String `tfsdk:"volume_provisioner"`
 	ReclaimPolicy        types.String `tfsdk:"reclaim_policy"`
 	VolumeBindingMode    types.String `tfsdk:"volume_binding_mode"`
@@ -39,11 +34,6 @@ type model struct {
 	IsDefault            types.Bool   `tfsdk:"is_default"`
 	Parameters           types.Map    `tfsdk:"parameters"`
 	AllowedTopologies    types.List   `tfsdk:"allowed_topologies"`
-
-	State   types.String `tfsdk:"state"`
-	Message types.String `tfsdk:"message"`
-
-	Timeouts *tfbase.Timeouts `tfsdk:"timeouts"`
 }
 
 // topology is an allowed_topologies block.
@@ -62,11 +52,7 @@ var (
 	expressionType = types.ObjectType{AttrTypes: map[string]attr.Type{"key": types.StringType, "values": types.SetType{ElemType: types.StringType}}}
 )
 
-func (m *model) metadata() tfbase.Metadata {
-	return tfbase.Metadata{Description: m.Description, Tags: m.Tags, Labels: m.Labels}
-}
-
-func (m *model) title() string { return `storage class "` + m.Name.ValueString() + `"` }
+func (m *model) title() string { return tfbase.Title("storage class", m) }
 
 // parameters are those that are known.
 func (m *model) parameters() map[string]string {
@@ -79,26 +65,23 @@ func (m *model) parameters() map[string]string {
 	return parameters
 }
 
-// class builds the object to create.
-func (m *model) class(ctx context.Context) (*storagev1.StorageClass, diag.Diagnostics) {
-	labels, diags := m.metadata().Labelled(ctx)
-	annotations := m.metadata().Annotated()
-	if m.IsDefault.ValueBool() {
-		annotations[api.AnnotationDefaultClass] = "true"
-	}
+// ToAPI builds the object to create.
+func (m *model) ToAPI(ctx context.Context) (*storagev1.StorageClass, diag.Diagnostics) {
 	policy := corev1.PersistentVolumeReclaimPolicy(m.ReclaimPolicy.ValueString())
 	mode := storagev1.VolumeBindingMode(m.VolumeBindingMode.ValueString())
-	topologies, more := m.topologies(ctx)
-	diags.Append(more...)
-	return &storagev1.StorageClass{
-		ObjectMeta:           metav1.ObjectMeta{Name: m.Name.ValueString(), Labels: labels, Annotations: annotations},
+	topologies, diags := m.topologies(ctx)
+	class := &storagev1.StorageClass{
 		Provisioner:          m.VolumeProvisioner.ValueString(),
 		Parameters:           m.parameters(),
 		ReclaimPolicy:        &policy,
 		VolumeBindingMode:    &mode,
 		AllowVolumeExpansion: m.AllowVolumeExpansion.ValueBoolPointer(),
 		AllowedTopologies:    topologies,
-	}, diags
+	}
+	if m.IsDefault.ValueBool() {
+		class.Annotations = map[string]string{api.AnnotationDefaultClass: "true"}
+	}
+	return class, diags
 }
 
 func (m *model) topologies(ctx context.Context) (terms []corev1.TopologySelectorTerm, diags diag.Diagnostics) {
@@ -119,13 +102,8 @@ func (m *model) topologies(ctx context.Context) (terms []corev1.TopologySelector
 	return terms, diags
 }
 
-// read fills the model from the object. Classes that others made may lack any of the optional fields.
-func (m *model) read(ctx context.Context, class *storagev1.StorageClass) diag.Diagnostics {
-	imported := m.VolumeProvisioner.IsNull() // everything else fills it first
-	metadata := m.metadata().Read(class, imported)
-	m.Description, m.Tags, m.Labels = metadata.Description, metadata.Tags, metadata.Labels
-
-	m.ID, m.Name = types.StringValue(class.Name), types.StringValue(class.Name)
+// FromAPI fills the model. Classes that others made may lack any of the optional fields.
+func (m *model) FromAPI(ctx context.Context, class *storagev1.StorageClass, _ bool) diag.Diagnostics {
 	m.VolumeProvisioner = types.StringValue(class.Provisioner)
 	m.ReclaimPolicy = types.StringValue(string(valueOr(class.ReclaimPolicy, corev1.PersistentVolumeReclaimDelete)))
 	m.VolumeBindingMode = types.StringValue(string(valueOr(class.VolumeBindingMode, storagev1.VolumeBindingImmediate)))
@@ -174,26 +152,16 @@ func isDefault(class *storagev1.StorageClass) bool {
 	return class.Annotations[api.AnnotationDefaultClass] == "true"
 }
 
-// patch is the merge patch from the state before to the plan; empty if nothing changes.
-func (m *model) patch(ctx context.Context, before *model) (map[string]any, diag.Diagnostics) {
+// Changes is the merge patch of what can change in a class.
+func (m *model) Changes(_ context.Context, before *model) (map[string]any, diag.Diagnostics) {
 	patch := map[string]any{}
-	metadata, diags := tfbase.Patch(ctx, before.metadata(), m.metadata())
 	if !m.IsDefault.Equal(before.IsDefault) {
-		annotations, _ := metadata["annotations"].(map[string]any)
-		if annotations == nil {
-			annotations = map[string]any{}
-		}
-		annotations[api.AnnotationDefaultClass] = "false"
-		if m.IsDefault.ValueBool() {
-			annotations[api.AnnotationDefaultClass] = "true"
-		}
-		metadata["annotations"] = annotations
-	}
-	if len(metadata) > 0 {
-		patch["metadata"] = metadata
+		patch["metadata"] = map[string]any{"annotations": map[string]any{
+			api.AnnotationDefaultClass: strconv.FormatBool(m.IsDefault.ValueBool()),
+		}}
 	}
 	if !m.AllowVolumeExpansion.Equal(before.AllowVolumeExpansion) {
 		patch["allowVolumeExpansion"] = m.AllowVolumeExpansion.ValueBool()
 	}
-	return patch, diags
+	return patch, nil
 }

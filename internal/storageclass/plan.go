@@ -10,58 +10,33 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/resource"
+	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/encryption"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
-const nothingDone = "Nothing was created or changed."
-
-// ValidateConfig checks the parameters for encryption against one another.
-func (r *Resource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
-	var config model
-	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	if resp.Diagnostics.HasError() || !tfbase.Known(config.Parameters) {
-		return
+// check lets the secret, the other classes and Harvester's own webhooks judge a class before
+// anything is done.
+func check(ctx context.Context, c *tfbase.Checking[*model]) (diags diag.Diagnostics) {
+	if c.State == nil {
+		diags = checkSecret(ctx, c)
 	}
-	if finding := encryption.CheckParameters(config.Name.ValueString(), config.parameters()); finding != nil {
-		resp.Diagnostics.AddAttributeError(path.Root("parameters"), finding.Summary, finding.Reason+"\n\n"+finding.Remedy)
+	if c.Applying { // the requests themselves say the rest, and wait a little for it
+		return diags
 	}
-}
-
-// ModifyPlan lets the secret, the other classes and Harvester's own webhooks judge a class
-// before anything is done.
-func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if req.Plan.Raw.IsNull() || r.Session == nil {
-		return
+	if c.State == nil && len(diags) == 0 {
+		diags = rehearse(ctx, c.Session, c.Plan)
 	}
-	var plan, state model
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	if !req.State.Raw.IsNull() {
-		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if c.Plan.IsDefault.ValueBool() && (c.State == nil || !c.State.IsDefault.ValueBool()) {
+		diags.Append(planDefault(ctx, c.Session, c.Plan)...)
 	}
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	if !plan.Name.IsUnknown() {
-		r.Session.Promise(tfbase.PromisedClass(plan.Name.ValueString()))
-	}
-	switch {
-	case r.Session.PlanChecks == tfbase.ChecksOff:
-		return
-	case req.State.Raw.IsNull():
-		resp.Diagnostics.Append(r.planCreate(ctx, &plan)...)
-	case plan.replaces(&state):
-		return // the second half is planned as a creation
-	}
-	if plan.IsDefault.ValueBool() && !state.IsDefault.ValueBool() {
-		resp.Diagnostics.Append(r.planDefault(ctx, &plan)...)
-	}
+	return diags
 }
 
 // replaces says that only another class can be what the plan wants.
@@ -81,65 +56,49 @@ func (m *model) replaces(state *model) bool {
 	return false
 }
 
-// planCreate checks a creation, or the second half of a replacement.
-func (r *Resource) planCreate(ctx context.Context, plan *model) diag.Diagnostics {
-	diags := r.checkSecret(ctx, plan, atPlan)
-	if len(diags) == 0 {
-		diags = r.rehearse(ctx, plan)
-	}
-	return r.Session.PlanChecks.Soften(diags...)
-}
-
-// moment is when a check runs: what is missing at plan may be made by this run.
-type moment int
-
-const (
-	atPlan moment = iota
-	atApply
-)
-
 // checkSecret judges the secret of a class for encryption. Without the right to read it,
 // that is left to Harvester.
-func (r *Resource) checkSecret(ctx context.Context, plan *model, when moment) diag.Diagnostics {
-	if !tfbase.Known(plan.Parameters) {
+func checkSecret(ctx context.Context, c *tfbase.Checking[*model]) diag.Diagnostics {
+	if !tfbase.Known(c.Plan.Parameters) {
 		return nil
 	}
-	finding, err := encryption.Behind(ctx, plan.parameters(), r.secrets.Get)
+	secrets := kube.For[corev1.Secret](c.Session.Client, api.Secrets, "Secret")
+	finding, err := encryption.Behind(ctx, c.Plan.parameters(), secrets.Get)
 	if err != nil || finding == nil {
-		return nil
+		return c.Unchecked(err)
 	}
-	detail := fmt.Sprintf("The %s is for encryption. %s\n\n%s", plan.title(), finding.Reason, finding.Remedy)
+	detail := fmt.Sprintf("The %s is for encryption. %s\n\n%s", c.Plan.title(), finding.Reason, finding.Remedy)
 	switch {
-	case finding.Absent && when == atPlan:
+	case finding.Absent && !c.Applying:
 		return diag.Diagnostics{diag.NewAttributeWarningDiagnostic(path.Root("parameters"), finding.Summary,
 			detail+" That is well if this run creates it; refer to the resource that does, so that Terraform makes it first.")}
-	case when == atApply:
-		detail += "\n\n" + nothingDone
+	case c.Applying:
+		detail += "\n\n" + c.Left()
 	}
 	return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("parameters"), finding.Summary, detail)}
 }
 
 // rehearse lets Harvester's own webhooks judge the class, by a create that stores nothing.
 // Whether it may be the default is another question, which the apply may answer differently.
-func (r *Resource) rehearse(ctx context.Context, plan *model) diag.Diagnostics {
+func rehearse(ctx context.Context, s *session.Session, plan *model) diag.Diagnostics {
 	if !plan.known() {
 		return nil
 	}
-	wanted, diags := plan.class(ctx)
+	wanted, diags := tfbase.Wanted[model, storagev1.StorageClass](ctx, plan)
 	if diags.HasError() {
 		return diags
 	}
 	delete(wanted.Annotations, api.AnnotationDefaultClass)
-	err := r.classes.DryRunCreate(ctx, "", wanted)
+	err := classesOf(s).DryRunCreate(ctx, "", wanted)
 	if err == nil || !kube.Refused(err) {
-		return nil // or something that the apply will report better
+		return s.Unchecked(err) // or something that the apply will report better
 	}
 	return diag.Diagnostics{diagnose.API("plan", plan.title(), "Harvester was asked without creating anything.", err)}
 }
 
 // planDefault warns of a class that is the default already. This run may change that.
-func (r *Resource) planDefault(ctx context.Context, plan *model) diag.Diagnostics {
-	other := r.otherDefault(ctx, plan)
+func planDefault(ctx context.Context, s *session.Session, plan *model) diag.Diagnostics {
+	other := otherDefault(ctx, s, plan)
 	if other == nil {
 		return nil
 	}
@@ -156,8 +115,8 @@ func giveUp(name string) string {
 
 // otherDefault is another class that is the default; nil if there is none, or classes
 // cannot be listed.
-func (r *Resource) otherDefault(ctx context.Context, plan *model) *storagev1.StorageClass {
-	classes, err := r.classes.RecentAll(ctx, "")
+func otherDefault(ctx context.Context, s *session.Session, plan *model) *storagev1.StorageClass {
+	classes, err := classesOf(s).RecentAll(ctx, "")
 	if err != nil {
 		return nil
 	}

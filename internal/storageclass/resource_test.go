@@ -200,6 +200,7 @@ func TestAccStorageClass_removedOutside(t *testing.T) {
 func TestAccStorageClass_takesOverItsOwn(t *testing.T) {
 	t.Parallel()
 	cluster, name := acctest.Shared(t), acctest.Name(t)
+	abandon := cluster.WatchMark(t, api.StorageClasses, "", name)
 	forget := "removed {\n  from = harvester_storageclass.test\n  lifecycle {\n    destroy = false\n  }\n}\n"
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: acctest.Factories,
@@ -207,9 +208,10 @@ func TestAccStorageClass_takesOverItsOwn(t *testing.T) {
 		Steps: []resource.TestStep{
 			{Config: config(name, plain+"\n  description = \"old\"")},
 			{Config: forget},
-			{Config: config(name, plain), ConfigStateChecks: []statecheck.StateCheck{expect("description", knownvalue.Null())}},
+			{Config: config(name, plain), ExpectError: regexp.MustCompile(`Storage class already exists`)},
+			{PreConfig: abandon, Config: config(name, plain), ConfigStateChecks: []statecheck.StateCheck{expect("description", knownvalue.Null())}},
 			{Config: forget},
-			{Config: config(name, "parameters = {}"), ExpectError: regexp.MustCompile(`Storage class already exists`)},
+			{PreConfig: abandon, Config: config(name, "parameters = {}"), ExpectError: regexp.MustCompile(`(?s)Storage class already exists.*with other\s+settings`)},
 			{Config: config(name, plain)},
 		},
 	})

@@ -4,13 +4,11 @@
 package storageclass
 
 import (
-	"context"
 	"maps"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
-	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/listplanmodifier"
@@ -28,11 +26,6 @@ import (
 )
 
 var limits = tfbase.Limits{Create: 2 * time.Minute, Read: 2 * time.Minute, Update: 2 * time.Minute, Delete: 2 * time.Minute}
-
-// Schema describes harvester_storageclass.
-func (r *Resource) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
-	resp.Schema = classSchema()
-}
 
 func classSchema() schema.Schema {
 	attributes := tfbase.ClusterScoped("storage class")
@@ -53,49 +46,48 @@ func classSchema() schema.Schema {
 func arguments() map[string]schema.Attribute {
 	replace := []planmodifier.String{stringplanmodifier.RequiresReplace()}
 	return map[string]schema.Attribute{
-		"volume_provisioner": schema.StringAttribute{
+		"volume_provisioner": tfbase.Advised(schema.StringAttribute{
 			Optional: true, Computed: true, Default: stringdefault.StaticString(encryption.Provisioner),
-			MarkdownDescription: "What makes the volumes. Default: `" + encryption.Provisioner + "` (Longhorn). A change replaces the storage class.",
+			MarkdownDescription: "What makes the volumes.",
 			PlanModifiers:       replace,
 			Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
-		},
-		"reclaim_policy": schema.StringAttribute{
+		}, "Default: `"+encryption.Provisioner+"` (Longhorn). A change replaces the storage class."),
+		"reclaim_policy": tfbase.Advised(schema.StringAttribute{
 			Optional: true, Computed: true, Default: stringdefault.StaticString(string(corev1.PersistentVolumeReclaimDelete)),
-			MarkdownDescription: "What becomes of the data when a volume is deleted: `Delete`, `Retain` or `Recycle`. Default: `Delete`. A change replaces the storage class.",
+			MarkdownDescription: "What becomes of the data when a volume is deleted: `Delete`, `Retain` or `Recycle`.",
 			PlanModifiers:       replace,
 			Validators: []validator.String{stringvalidator.OneOf(
 				string(corev1.PersistentVolumeReclaimDelete), string(corev1.PersistentVolumeReclaimRetain), string(corev1.PersistentVolumeReclaimRecycle))},
-		},
-		"volume_binding_mode": schema.StringAttribute{
+		}, "Default: `Delete`. A change replaces the storage class."),
+		"volume_binding_mode": tfbase.Advised(schema.StringAttribute{
 			Optional: true, Computed: true, Default: stringdefault.StaticString(string(storagev1.VolumeBindingImmediate)),
-			MarkdownDescription: "When a volume is made: `Immediate`, or `WaitForFirstConsumer` (when a virtual machine first uses it). Default: `Immediate`. " +
-				"A change replaces the storage class.",
-			PlanModifiers: replace,
+			MarkdownDescription: "When a volume is made: `Immediate`, or `WaitForFirstConsumer` (when a virtual machine first uses it).",
+			PlanModifiers:       replace,
 			Validators: []validator.String{stringvalidator.OneOf(
 				string(storagev1.VolumeBindingImmediate), string(storagev1.VolumeBindingWaitForFirstConsumer))},
-		},
-		"allow_volume_expansion": schema.BoolAttribute{
+		}, "Default: `Immediate`. A change replaces the storage class."),
+		"allow_volume_expansion": tfbase.Advised(schema.BoolAttribute{
 			Optional: true, Computed: true, Default: booldefault.StaticBool(true),
-			MarkdownDescription: "Whether volumes of the class can grow. Default: `true`.",
-		},
-		"is_default": schema.BoolAttribute{
+			MarkdownDescription: "Whether volumes of the class can grow.",
+		}, "Default: `true`."),
+		"is_default": tfbase.Advised(schema.BoolAttribute{
 			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
-			MarkdownDescription: "Whether this is the class of volumes and images that name none. Default: `false`. Harvester allows one default class: the one before " +
-				"(`harvester-longhorn` in a new cluster) must give it up first, for example by `is_default = false` in its own resource, also in the same apply.",
-		},
-		"parameters": schema.MapAttribute{
+			MarkdownDescription: "Whether this is the class of volumes and images that name none.",
+		}, "Default: `false`. Harvester allows one default class: the one before "+
+			"(`harvester-longhorn` in a new cluster) must give it up first, for example by `is_default = false` in its own resource, also in the same apply."),
+		"parameters": tfbase.Advised(schema.MapAttribute{
 			Required: true, ElementType: types.StringType,
 			MarkdownDescription: "Parameters of the provisioner; for Longhorn see its documentation. `migratable = \"true\"` is needed for live migration. For encryption: " +
 				"`encrypted = \"true\"`, and one secret named by `csi.storage.k8s.io/<use>-secret-name` and `csi.storage.k8s.io/<use>-secret-namespace`, " +
-				"where `<use>` is each of `provisioner`, `node-stage` and `node-publish`. A change replaces the storage class.",
+				"where `<use>` is each of `provisioner`, `node-stage` and `node-publish`.",
 			PlanModifiers: []planmodifier.Map{mapplanmodifier.RequiresReplace()},
-		},
+		}, "A change replaces the storage class."),
 	}
 }
 
 func topologiesBlock() schema.Block {
-	return schema.ListNestedBlock{
-		MarkdownDescription: "The nodes that volumes can be made on; all of them without this block. A change replaces the storage class.",
+	return tfbase.AdvisedBlock(schema.ListNestedBlock{
+		MarkdownDescription: "The nodes that volumes can be made on; all of them without this block.",
 		PlanModifiers:       []planmodifier.List{listplanmodifier.RequiresReplace()},
 		Validators:          []validator.List{listvalidator.SizeAtMost(1)},
 		NestedObject: schema.NestedBlockObject{Blocks: map[string]schema.Block{
@@ -110,5 +102,5 @@ func topologiesBlock() schema.Block {
 				}},
 			},
 		}},
-	}
+	}, "A change replaces the storage class.")
 }

@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
@@ -24,7 +25,7 @@ import (
 func TestReadBareClass(t *testing.T) {
 	t.Parallel()
 	var m model
-	if diags := m.read(t.Context(), &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: "bare"}, Provisioner: "example.com/csi"}); diags.HasError() {
+	if diags := tfbase.Fill[model, storagev1.StorageClass, *model, *storagev1.StorageClass](t.Context(), &m, &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: "bare"}, Provisioner: "example.com/csi"}); diags.HasError() {
 		t.Fatal(diags)
 	}
 	if m.AllowVolumeExpansion.ValueBool() || m.IsDefault.ValueBool() || m.ReclaimPolicy.ValueString() != "Delete" ||
@@ -42,7 +43,7 @@ func TestTopologies(t *testing.T) {
 		t.Fatal(err)
 	}
 	var m model
-	if diags := m.read(t.Context(), &class); diags.HasError() {
+	if diags := tfbase.Fill[model, storagev1.StorageClass, *model, *storagev1.StorageClass](t.Context(), &m, &class); diags.HasError() {
 		t.Fatal(diags)
 	}
 	terms, diags := m.topologies(t.Context())
@@ -56,7 +57,9 @@ func TestTopologies(t *testing.T) {
 func TestPatch(t *testing.T) {
 	t.Parallel()
 	class := func(isDefault, expands bool, description string) *model {
-		return &model{IsDefault: types.BoolValue(isDefault), AllowVolumeExpansion: types.BoolValue(expands), Description: tfbase.Keep(types.StringNull(), description)}
+		m := &model{IsDefault: types.BoolValue(isDefault), AllowVolumeExpansion: types.BoolValue(expands)}
+		m.Description = tfbase.Keep(types.StringNull(), description)
+		return m
 	}
 	for want, pair := range map[string][2]*model{
 		`{}`: {class(true, true, "a"), class(true, true, "a")},
@@ -65,7 +68,7 @@ func TestPatch(t *testing.T) {
 		`{"allowVolumeExpansion":false}`: {class(false, true, ""), class(false, false, "")},
 		`{"metadata":{"annotations":{"field.cattle.io/description":null,"storageclass.kubernetes.io/is-default-class":"false"}}}`: {class(true, true, "a"), class(false, true, "")},
 	} {
-		patch, diags := pair[1].patch(t.Context(), pair[0])
+		patch, diags := tfbase.Changes[model, storagev1.StorageClass](t.Context(), pair[1], pair[0])
 		got, err := json.Marshal(patch)
 		if diags.HasError() || err != nil || string(got) != want {
 			t.Errorf("got %s, want %s (%v, %v)", got, want, diags, err)
@@ -90,16 +93,16 @@ func TestRefusals(t *testing.T) {
 }
 
 // What identifies a class is what cannot change in it.
-func TestOrigin(t *testing.T) {
+func TestIntent(t *testing.T) {
 	t.Parallel()
 	class := &storagev1.StorageClass{Parameters: map[string]string{"a": "b"}}
-	base := origin(class)
+	base := objects.Fingerprint(Kind.Intent(class)...)
 	class.Annotations, class.Labels = map[string]string{api.AnnotationDescription: "text"}, map[string]string{"a": "b"}
-	if origin(class) != base {
+	if objects.Fingerprint(Kind.Intent(class)...) != base {
 		t.Error("a description makes another class")
 	}
 	class.Parameters["a"] = "c"
-	if origin(class) == base {
+	if objects.Fingerprint(Kind.Intent(class)...) == base {
 		t.Error("other parameters make the same class")
 	}
 }
@@ -116,7 +119,7 @@ func TestUpgradeOfficialState(t *testing.T) {
 		"volume_binding_mode": "Immediate", "volume_provisioner": "driver.longhorn.io"
 	}`
 	resp := &resource.UpgradeStateResponse{}
-	(&Resource{}).UpgradeState(ctx)[0].StateUpgrader(ctx, resource.UpgradeStateRequest{RawState: &tfprotov6.RawState{JSON: []byte(state)}}, resp)
+	Kind.NewResource().(resource.ResourceWithUpgradeState).UpgradeState(ctx)[0].StateUpgrader(ctx, resource.UpgradeStateRequest{RawState: &tfprotov6.RawState{JSON: []byte(state)}}, resp)
 	if resp.Diagnostics.HasError() {
 		t.Fatal(resp.Diagnostics)
 	}

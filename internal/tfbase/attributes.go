@@ -20,25 +20,25 @@ const DefaultNamespace = "default"
 // provider names them. What describes the kind ("image") in the descriptions.
 func Namespaced(what string) map[string]schema.Attribute {
 	return map[string]schema.Attribute{
-		"id": schema.StringAttribute{
+		"id": Advised(schema.StringAttribute{
 			Computed:            true,
-			MarkdownDescription: "The id, `namespace/name`. It stays unknown until the " + what + " is made, so what refers to it waits.",
+			MarkdownDescription: "The id, `namespace/name`.",
 			PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
-		},
-		"name": schema.StringAttribute{
+		}, "It stays unknown until the "+what+" is made, so what refers to it waits."),
+		"name": Advised(schema.StringAttribute{
 			Required:            true,
-			MarkdownDescription: "Name of the " + what + ", unique in its namespace: lower case letters, digits, `-` and `.`. A change replaces the " + what + ".",
+			MarkdownDescription: "Name of the " + what + ", unique in its namespace: lower case letters, digits, `-` and `.`.",
 			PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 			Validators:          []validator.String{Name()},
-		},
-		"namespace": schema.StringAttribute{
+		}, "A change replaces the "+what+"."),
+		"namespace": Advised(schema.StringAttribute{
 			Optional:            true,
 			Computed:            true,
 			Default:             stringdefault.StaticString(DefaultNamespace),
-			MarkdownDescription: "Namespace of the " + what + ". Default: `default`. A change replaces the " + what + ".",
+			MarkdownDescription: "Namespace of the " + what + ".",
 			PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 			Validators:          []validator.String{Name()},
-		},
+		}, "Default: `default`. A change replaces the "+what+"."),
 		"description": schema.StringAttribute{
 			Optional:            true,
 			MarkdownDescription: "Any text that describes the " + what + "; Harvester's dashboard shows it.",

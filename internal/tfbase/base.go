@@ -1,6 +1,9 @@
 // Copyright (c) the terraform-provider-harvester authors
 // SPDX-License-Identifier: MPL-2.0
 
+// Package tfbase is the frame of resources and data sources: a simple kind is declared (see Kind), its
+// resource and its data source follow. It also has what every kind shares: the attributes of an object,
+// time limits, ids, and states written by the official provider.
 package tfbase
 
 import (
@@ -8,11 +11,13 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 )
 
-// Kind is all that a resource can do. Terraform's framework asks for each of these by itself, and
+// Complete is all that a resource can do. Terraform's framework asks for each of these by itself, and
 // takes what is missing, or misspelt, for not wanted.
-type Kind interface {
+type Complete interface {
 	resource.ResourceWithConfigure
 	resource.ResourceWithImportState
 	resource.ResourceWithModifyPlan
@@ -24,7 +29,7 @@ type Kind interface {
 type Base struct {
 	TypeName string
 	// Session is nil while the provider is not configured.
-	Session *Session
+	Session *session.Session
 }
 
 // Metadata names the resource.
@@ -34,10 +39,10 @@ func (b *Base) Metadata(_ context.Context, _ resource.MetadataRequest, resp *res
 
 // Configure takes the session.
 func (b *Base) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
-	session, diags := SessionFrom(req.ProviderData)
+	configured, diags := session.From(req.ProviderData)
 	resp.Diagnostics.Append(diags...)
-	if session != nil {
-		b.Session = session
+	if configured != nil {
+		b.Session = configured
 	}
 }
 
@@ -45,7 +50,7 @@ func (b *Base) Configure(_ context.Context, req resource.ConfigureRequest, resp 
 // Create, Read, Update and Delete begins with it.
 func (b *Base) Connected() diag.Diagnostics {
 	if b.Session == nil {
-		return diag.Diagnostics{Unconfigured()}
+		return diag.Diagnostics{session.Unconfigured()}
 	}
 	return nil
 }

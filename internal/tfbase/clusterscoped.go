@@ -21,17 +21,17 @@ import (
 func ClusterScoped(what string) map[string]schema.Attribute {
 	attributes := Namespaced(what)
 	delete(attributes, "namespace")
-	attributes["id"] = schema.StringAttribute{
+	attributes["id"] = Advised(schema.StringAttribute{
 		Computed:            true,
-		MarkdownDescription: "The id: the name. It stays unknown until the " + what + " is made, so what refers to it waits.",
+		MarkdownDescription: "The id: the name.",
 		PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
-	}
-	attributes["name"] = schema.StringAttribute{
+	}, "It stays unknown until the "+what+" is made, so what refers to it waits.")
+	attributes["name"] = Advised(schema.StringAttribute{
 		Required:            true,
-		MarkdownDescription: "Name of the " + what + ", unique in the cluster: lower case letters, digits, `-` and `.`. A change replaces the " + what + ".",
+		MarkdownDescription: "Name of the " + what + ", unique in the cluster: lower case letters, digits, `-` and `.`.",
 		PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 		Validators:          []validator.String{Name()},
-	}
+	}, "A change replaces the "+what+".")
 	return attributes
 }
 
@@ -44,7 +44,3 @@ func ImportClusterScoped(ctx context.Context, req resource.ImportStateRequest, r
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), req.ID)...)
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("name"), req.ID)...)
 }
-
-// PromisedClass is what a session's promise to make a storage class is recorded under. No
-// image has such an id.
-func PromisedClass(name string) string { return "storage class " + name }

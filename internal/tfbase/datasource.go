@@ -6,7 +6,6 @@ package tfbase
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 )
 
 // DataSource shows one object the way its resource does: found by name (and
@@ -37,7 +37,7 @@ type DataSource[M any] struct {
 	Omit []string
 	// Look reads the object into the model, in which everything is null, like after an
 	// import. The error is the API's.
-	Look func(ctx context.Context, session *Session, namespace, name string, model *M) error
+	Look func(ctx context.Context, s *session.Session, namespace, name string, model *M) error
 }
 
 // readLimit is how long a data source may read if the configuration does not say.
@@ -45,7 +45,7 @@ const readLimit = 2 * time.Minute
 
 type dataSource[M any] struct {
 	DataSource[M]
-	session *Session
+	session *session.Session
 }
 
 var _ datasource.DataSourceWithConfigure = (*dataSource[struct{}])(nil)
@@ -61,7 +61,7 @@ func (d *dataSource[M]) Metadata(_ context.Context, _ datasource.MetadataRequest
 // Configure takes the session.
 func (d *dataSource[M]) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
 	var diags diag.Diagnostics
-	d.session, diags = SessionFrom(req.ProviderData)
+	d.session, diags = session.From(req.ProviderData)
 	resp.Diagnostics.Append(diags...)
 }
 
@@ -93,7 +93,7 @@ func NamespaceKey(what string) schema.Attribute {
 // Read looks the object up.
 func (d *dataSource[M]) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	if d.session == nil {
-		resp.Diagnostics.Append(Unconfigured())
+		resp.Diagnostics.Append(session.Unconfigured())
 		return
 	}
 	namespace, name, diags := d.key(ctx, req.Config)
@@ -200,12 +200,12 @@ func shown(attributes map[string]resourceschema.Attribute, blocks map[string]res
 		switch block := block.(type) {
 		case resourceschema.ListNestedBlock:
 			all[name] = schema.ListNestedAttribute{
-				Computed: true, MarkdownDescription: stated(block.MarkdownDescription),
+				Computed: true, MarkdownDescription: fact(block),
 				NestedObject: schema.NestedAttributeObject{Attributes: shown(block.NestedObject.Attributes, block.NestedObject.Blocks, nil)},
 			}
 		case resourceschema.SingleNestedBlock:
 			all[name] = schema.SingleNestedAttribute{
-				Computed: true, MarkdownDescription: stated(block.MarkdownDescription),
+				Computed: true, MarkdownDescription: fact(block),
 				Attributes: shown(block.Attributes, block.Blocks, nil),
 			}
 		}
@@ -214,7 +214,7 @@ func shown(attributes map[string]resourceschema.Attribute, blocks map[string]res
 }
 
 func computed(attribute resourceschema.Attribute) schema.Attribute {
-	description, sensitive := stated(attribute.GetMarkdownDescription()), attribute.IsSensitive()
+	description, sensitive := fact(attribute), attribute.IsSensitive()
 	switch kind := attribute.GetType().(type) {
 	case types.ListType:
 		return schema.ListAttribute{Computed: true, ElementType: kind.ElemType, Sensitive: sensitive, MarkdownDescription: description}
@@ -230,17 +230,6 @@ func computed(attribute resourceschema.Attribute) schema.Attribute {
 		return schema.Int64Attribute{Computed: true, Sensitive: sensitive, MarkdownDescription: description}
 	}
 	return schema.StringAttribute{Computed: true, Sensitive: sensitive, MarkdownDescription: description}
-}
-
-// advice are sentences about configuring, which a data source does not.
-var advice = regexp.MustCompile(`(?:^|\s)(?:Default: |A change |After a change|Removing |Changing |It stays unknown |Set one of )[^.]*(?:\.[^.\s][^.]*)*\.`)
-
-// stated keeps of a description what it says about the object.
-func stated(description string) string {
-	if kept := advice.ReplaceAllString(description, ""); kept != "" {
-		return kept
-	}
-	return description
 }
 
 // ReadTimeoutBlock returns the timeouts block of a data source.

@@ -14,19 +14,52 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
-func TestDescriptionsOfDataSourcesGiveNoAdvice(t *testing.T) {
+func TestAdviceIsForResourcesAlone(t *testing.T) {
 	t.Parallel()
-	for given, want := range map[string]string{
-		"The size.": "The size.",
-		"The size, as in `1.5Gi`. Default: `10Gi`.":                             "The size, as in `1.5Gi`.",
-		"The backend. Default: `cdi`. A change replaces the image.":             "The backend.",
-		"Checked by Harvester. A change replaces the image; removing does not.": "Checked by Harvester.",
-		"Default: `1`.": "Default: `1`.", // better than nothing
-	} {
-		if got := stated(given); got != want {
-			t.Errorf("of %q stays %q, want %q", given, got, want)
+	const what, advice = "The size, as in `1.5Gi`.", "Default: `10Gi`. A change replaces the disk."
+	attributes := map[string]schema.Attribute{
+		"text":   schema.StringAttribute{Optional: true, MarkdownDescription: what},
+		"flag":   schema.BoolAttribute{Optional: true, MarkdownDescription: what},
+		"number": schema.Int64Attribute{Optional: true, MarkdownDescription: what},
+		"map":    schema.MapAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: what},
+		"list":   schema.ListAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: what},
+		"set":    schema.SetAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: what},
+	}
+	resource := schema.Schema{
+		Attributes: map[string]schema.Attribute{},
+		Blocks:     map[string]schema.Block{"block": AdvisedBlock(schema.ListNestedBlock{MarkdownDescription: what}, advice)},
+	}
+	for name, plain := range attributes {
+		if fact(plain) != what {
+			t.Errorf("%s without advice: the fact is %q", name, fact(plain))
+		}
+		advised := Advised(plain, advice)
+		if !advised.GetType().Equal(plain.GetType()) || !advised.IsOptional() {
+			t.Errorf("%s becomes %#v", name, advised)
+		}
+		if got := advised.GetMarkdownDescription(); got != what+" "+advice {
+			t.Errorf("the resource's %s is described by %q", name, got)
+		}
+		resource.Attributes[name] = advised
+	}
+	if got := resource.Blocks["block"].GetMarkdownDescription(); got != what+" "+advice {
+		t.Errorf("the resource's block is described by %q", got)
+	}
+	for name, shown := range Shown(resource) {
+		if got := shown.GetMarkdownDescription(); got != what {
+			t.Errorf("the data source's %s is described by %q", name, got)
 		}
 	}
+}
+
+func TestAdvisedRefusesWhatItDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if recover() == nil {
+			t.Error("advice was lost in silence")
+		}
+	}()
+	Advised(schema.Float64Attribute{}, "Default: `1`.")
 }
 
 func TestShown(t *testing.T) {

@@ -36,26 +36,6 @@ func Found(ctx context.Context, title string, err error, resp *resource.ReadResp
 	return err == nil
 }
 
-// Soften makes warnings of what a plan found, if plan_checks says so.
-func (c PlanChecks) Soften(found ...diag.Diagnostic) diag.Diagnostics {
-	if c == ChecksWarn {
-		return Warnings(found...)
-	}
-	return found
-}
-
-// Warnings are the findings without the force to end the run.
-func Warnings(found ...diag.Diagnostic) (all diag.Diagnostics) {
-	for _, one := range found {
-		if at, ok := one.(diag.DiagnosticWithPath); ok {
-			all.AddAttributeWarning(at.Path(), one.Summary(), one.Detail())
-		} else {
-			all.AddWarning(one.Summary(), one.Detail())
-		}
-	}
-	return all
-}
-
 // Known says that all of the values are known, with all that is in them.
 func Known(values ...attr.Value) bool {
 	for _, value := range values {

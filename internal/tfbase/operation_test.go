@@ -9,7 +9,6 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
@@ -17,12 +16,14 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	groups "k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 )
 
 func TestLoaded(t *testing.T) {
 	t.Parallel()
 	wrong := diag.Diagnostics{diag.NewErrorDiagnostic("Wrong", "")}
-	connected := Base{Session: &Session{}}
+	connected := Base{Session: &session.Session{}}
 	for name, test := range map[string]struct {
 		base  Base
 		loads []diag.Diagnostics
@@ -59,20 +60,6 @@ func TestFound(t *testing.T) {
 		if found != test.found || resp.State.Raw.IsNull() != test.removed || resp.Diagnostics.HasError() != test.failed {
 			t.Errorf("%s: %t, %v, %v", name, found, resp.State.Raw, resp.Diagnostics)
 		}
-	}
-}
-
-func TestSoften(t *testing.T) {
-	t.Parallel()
-	at := path.Root("size")
-	plain, located := diag.NewErrorDiagnostic("Wrong", ""), diag.NewAttributeErrorDiagnostic(at, "Too small", "")
-	if got := ChecksError.Soften(plain, located); got.ErrorsCount() != 2 {
-		t.Errorf("errors became %v", got)
-	}
-	got := ChecksWarn.Soften(plain, located)
-	second, ok := got[1].(diag.DiagnosticWithPath)
-	if got.HasError() || got.WarningsCount() != 2 || !ok || !second.Path().Equal(at) {
-		t.Errorf("warnings became %v", got)
 	}
 }
 

@@ -155,18 +155,6 @@ func TestPatch(t *testing.T) {
 	}
 }
 
-func TestPromises(t *testing.T) {
-	t.Parallel()
-	s := &Session{promised: map[string]bool{}}
-	s.Promise("default/a")
-	if !s.Promised("default/a") || s.Promised("default/b") {
-		t.Error("exactly the promised image should be")
-	}
-	if s.Fulfil("default/a"); s.Promised("default/a") {
-		t.Error("a fulfilled promise should count no more")
-	}
-}
-
 // TestFromOfficial upgrades a state with the SDK's zero values.
 func TestFromOfficial(t *testing.T) {
 	t.Parallel()
@@ -191,7 +179,7 @@ func TestFromOfficial(t *testing.T) {
 	}
 	raw := `{"id":"default/a","optional":"","default":"","number":0,"flag":false,"map":{},"list":[],"left_over":1,
 		"disk":[{"image":"","size":"1Gi","gone":true}],"timeouts":null}`
-	upgraded, err := upgradeOfficial(context.Background(), current, &tfprotov6.RawState{JSON: []byte(raw)})
+	upgraded, err := upgradeOfficial(context.Background(), current, nil, &tfprotov6.RawState{JSON: []byte(raw)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,10 +22,13 @@ const SchemaVersion = 1
 // an SDK that stores "", 0, [] and {} for what is not set; for an optional
 // argument without a default those mean null here, or the first plan would show differences,
 // and replace objects where the argument is immutable.
-func FromOfficial(current schema.Schema) map[int64]resource.StateUpgrader {
+//
+// Clean, if there is one, prepares the state first. The attribute state, by which what was read once is told
+// from an import, is never null.
+func FromOfficial(current schema.Schema, clean func(state map[string]any)) map[int64]resource.StateUpgrader {
 	return map[int64]resource.StateUpgrader{0: {
 		StateUpgrader: func(ctx context.Context, req resource.UpgradeStateRequest, resp *resource.UpgradeStateResponse) {
-			upgraded, err := upgradeOfficial(ctx, current, req.RawState)
+			upgraded, err := upgradeOfficial(ctx, current, clean, req.RawState)
 			if err != nil {
 				resp.Diagnostics.AddError("Cannot take over the state",
 					fmt.Sprintf("The state written by the official provider cannot be read: %s. Please report this to the provider's developers.", err))
@@ -36,10 +39,18 @@ func FromOfficial(current schema.Schema) map[int64]resource.StateUpgrader {
 	}}
 }
 
-func upgradeOfficial(ctx context.Context, current schema.Schema, raw *tfprotov6.RawState) (*tfprotov6.DynamicValue, error) {
+func upgradeOfficial(ctx context.Context, current schema.Schema, clean func(map[string]any), raw *tfprotov6.RawState) (*tfprotov6.DynamicValue, error) {
 	var state map[string]any
 	if err := json.Unmarshal(raw.JSON, &state); err != nil {
 		return nil, err
+	}
+	if clean != nil {
+		clean(state)
+	}
+	for _, name := range []string{"state", "message"} {
+		if _, known := current.Attributes[name]; known && state[name] == nil {
+			state[name] = ""
+		}
 	}
 	normalize(state, current.Attributes, current.Blocks)
 	cleaned, err := json.Marshal(state)

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -17,33 +16,11 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 	"github.com/hashicorp/terraform-plugin-testing/tfversion"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/acctest"
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 )
-
-// watchMark remembers the mark that a machine carries while its creation is under way.
-func (c cluster) watchMark(t *testing.T, name string) *atomic.Value {
-	t.Helper()
-	mark := &atomic.Value{}
-	events, err := c.Client.Dynamic().Resource(api.VirtualMachines).Namespace("default").
-		Watch(t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=" + name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		for event := range events.ResultChan() {
-			if object, ok := event.Object.(*unstructured.Unstructured); ok && object.GetAnnotations()[api.AnnotationOrigin] != "" {
-				mark.Store(object.GetAnnotations()[api.AnnotationOrigin])
-			}
-		}
-	}()
-	t.Cleanup(events.Stop)
-	return mark
-}
 
 // A creation that was killed half-way is gone on with by the next apply of the same plan, and a
 // machine that is not known to be one is left alone.
@@ -64,7 +41,7 @@ func TestAccVirtualMachine_killedCreate(t *testing.T) {
   }
 `, strings.Repeat("x", 3000)))
 	forgotten := "removed {\n from = harvester_virtualmachine.test\n lifecycle {\n destroy = false\n }\n}\n"
-	mark := c.watchMark(t, name)
+	abandon := c.WatchMark(t, api.VirtualMachines, "default", name)
 	var before *kubevirtv1.VirtualMachine
 	patch := func(patch map[string]any) {
 		if _, err := c.machines.Patch(ctx, "default", name, patch); err != nil {
@@ -81,7 +58,7 @@ func TestAccVirtualMachine_killedCreate(t *testing.T) {
 	}
 	unmarked := func(vm *kubevirtv1.VirtualMachine) error {
 		before = vm
-		return same("mark", vm.Annotations[api.AnnotationOrigin], "")
+		return same("mark", vm.Annotations[api.AnnotationCreation], "")
 	}
 	resource.Test(t, resource.TestCase{
 		TerraformVersionChecks:   []tfversion.TerraformVersionCheck{tfversion.SkipBelow(tfversion.Version1_7_0)},
@@ -90,11 +67,11 @@ func TestAccVirtualMachine_killedCreate(t *testing.T) {
 		Steps: []resource.TestStep{
 			{Config: config, Check: c.look(name, unmarked)},
 			{Config: forgotten},
-			{Config: config, ExpectError: regexp.MustCompile(`(?s)Virtual machine exists already.*terraform\s+import\s+harvester_virtualmachine`)},
+			{Config: config, ExpectError: regexp.MustCompile(`(?s)Virtual machine already exists.*terraform\s+import\s+harvester_virtualmachine`)},
 			{ // as if it was killed right after the machine was made
 				PreConfig: func() {
+					abandon()
 					patch(map[string]any{
-						"metadata": map[string]any{"annotations": map[string]any{api.AnnotationOrigin: mark.Load()}},
 						"spec": map[string]any{"runStrategy": "Halted", "template": map[string]any{"spec": map[string]any{"domain": map[string]any{
 							"resources": map[string]any{"requests": map[string]any{"cpu": "100m"}},
 						}}}},

@@ -46,7 +46,7 @@ func (r *Resource) await(ctx context.Context, m *model, g *goal, left string) di
 	if err == nil {
 		return nil
 	}
-	ctx, cancel := afterwards(ctx)
+	ctx, cancel := wait.Afterwards(ctx)
 	defer cancel()
 	doing := "stop"
 	if g.running {
@@ -55,24 +55,9 @@ func (r *Resource) await(ctx context.Context, m *model, g *goal, left string) di
 	hints := strings.Join(r.hints(ctx, w.machine()), "\n")
 	if failed := (*failedError)(nil); errors.As(err, &failed) {
 		detail := fmt.Sprintf("The %s did not %s: %s.", m.title(), doing, strings.TrimSuffix(failed.Error(), "."))
-		return diag.Diagnostics{diag.NewErrorDiagnostic("Virtual machine failed", paragraphs(detail, hints, left))}
+		return diag.Diagnostics{diag.NewErrorDiagnostic("Virtual machine failed", diagnose.Paragraphs(detail, hints, left))}
 	}
-	return diag.Diagnostics{diagnose.API(doing, m.title(), paragraphs(hints, left), err)}
-}
-
-func paragraphs(texts ...string) string {
-	var kept []string
-	for _, text := range texts {
-		if text != "" {
-			kept = append(kept, text)
-		}
-	}
-	return strings.Join(kept, "\n\n")
-}
-
-// afterwards is a little time to look around after the time is up.
-func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+	return diag.Diagnostics{diagnose.API(doing, m.title(), diagnose.Paragraphs(hints, left), err)}
 }
 
 // failedError says that the goal cannot be reached any more.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/cloudinit"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/device"
@@ -82,7 +83,7 @@ func answering(t *testing.T, answers map[string]any) *Resource {
 		t.Fatal(err)
 	}
 	r := &Resource{}
-	r.connect(tfbase.NewSession(client, tfbase.ChecksError, 1))
+	r.connect(session.New(client, session.ChecksError, 1))
 	return r
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/arg"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/cloudinit"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
@@ -41,10 +42,13 @@ const tries = 5
 
 // change brings the machine from the state to the plan. Volumes grow first: a
 // machine that names a size its volume refuses would be wrong for ever.
-func (r *Resource) change(ctx context.Context, plan, state *model) (effect, diag.Diagnostics) {
+func (r *Resource) change(ctx context.Context, plan, state *model, identity objects.Identity) (effect, diag.Diagnostics) {
 	after, diags := plan.machine(ctx)
 	before, more := state.machine(ctx)
 	if diags.Append(more...); diags.HasError() {
+		return effect{}, diags
+	}
+	if diags.Append(r.recognize(ctx, identity)...); diags.HasError() {
 		return effect{}, diags
 	}
 	after, wanted, more := r.prepare(ctx, after, &before)
@@ -61,7 +65,7 @@ func (r *Resource) change(ctx context.Context, plan, state *model) (effect, diag
 		}
 	}
 	for try := 1; ; try++ {
-		result, conflict, more := r.attempt(ctx, after, before, wanted, reseeded)
+		result, conflict, more := r.attempt(ctx, identity, after, before, wanted, reseeded)
 		if conflict && try < tries {
 			continue
 		}
@@ -70,13 +74,25 @@ func (r *Resource) change(ctx context.Context, plan, state *model) (effect, diag
 	}
 }
 
+// recognize refuses a machine that others have put in the place of ours, before its volumes grow.
+func (r *Resource) recognize(ctx context.Context, identity objects.Identity) diag.Diagnostics {
+	live, err := r.machines.Get(ctx, identity.Namespace, identity.Name)
+	if err == nil && !identity.Is(live) {
+		return diag.Diagnostics{identity.NotOurs()}
+	}
+	return nil // what cannot be read is met again by what follows
+}
+
 const grown = "Volumes may have grown already; apply again to finish."
 
 // attempt makes one try at the change. Conflict says that somebody else was faster.
-func (r *Resource) attempt(ctx context.Context, after, before machine, wanted *cloudinit.Seed, reseeded bool) (result effect, conflict bool, diags diag.Diagnostics) {
+func (r *Resource) attempt(ctx context.Context, identity objects.Identity, after, before machine, wanted *cloudinit.Seed, reseeded bool) (result effect, conflict bool, diags diag.Diagnostics) {
 	live, err := r.machines.Get(ctx, after.Namespace.ValueString(), after.Name.ValueString())
 	if err != nil {
 		return result, false, diag.Diagnostics{diagnose.API("read", after.title(), grown, err)}
+	}
+	if !identity.Is(live) {
+		return result, false, diag.Diagnostics{identity.NotOurs()}
 	}
 	live = withTemplate(live)
 	desired := live.DeepCopy()
@@ -90,27 +106,27 @@ func (r *Resource) attempt(ctx context.Context, after, before machine, wanted *c
 	if _, diags = r.insist(ctx, after, withTemplate(patched)); diags.HasError() {
 		return result, false, diags
 	}
-	result, conflict, diags = r.effectOf(ctx, after, live, desired, reseeded)
+	result, diags = r.effectOf(ctx, after, live, desired, reseeded)
 	result.ejected = disk.Ejected(after.disks, before.disks, live, withTemplate(patched))
-	return result, conflict, diags
+	return result, false, diags
 }
 
 // effectOf restarts the machine if that is wanted and needed.
-func (r *Resource) effectOf(ctx context.Context, m machine, live, desired *kubevirtv1.VirtualMachine, reseeded bool) (result effect, conflict bool, diags diag.Diagnostics) {
+func (r *Resource) effectOf(ctx context.Context, m machine, live, desired *kubevirtv1.VirtualMachine, reseeded bool) (result effect, diags diag.Diagnostics) {
 	was, _ := live.RunStrategy()
 	is, _ := desired.RunStrategy()
 	changed := reseeded || !equality.Semantic.DeepEqual(live.Spec.Template.Spec, desired.Spec.Template.Spec)
 	result.settle = changed || was != is || !slices.Equal(nic.Leases(live), nic.Leases(desired))
 	if !changed || !m.runs() || !m.RestartAfterUpdate.ValueBool() || was == kubevirtv1.RunStrategyHalted {
-		return result, false, nil
+		return result, nil
 	}
 	restarted, err := r.restart(ctx, live.Namespace, live.Name)
 	if err != nil {
-		return result, false, diag.Diagnostics{diagnose.API("restart", m.title(),
+		return result, diag.Diagnostics{diagnose.API("restart", m.title(),
 			"The change was accepted, but what needs a restart is not in effect. Restart the machine yourself.", err)}
 	}
 	result.restarted = restarted
-	return result, false, nil
+	return result, nil
 }
 
 // restart ends the running instance for a new one, and returns the UID of the

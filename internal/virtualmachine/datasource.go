@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
@@ -16,9 +17,9 @@ import (
 func NewDataSource() datasource.DataSource {
 	return tfbase.DataSource[model]{
 		TypeName: Type, What: "virtual machine", Schema: vmSchema(),
-		Look: func(ctx context.Context, session *tfbase.Session, namespace, name string, found *model) error {
+		Look: func(ctx context.Context, s *session.Session, namespace, name string, found *model) error {
 			r := Resource{}
-			r.connect(session)
+			r.connect(s)
 			found.Namespace, found.Name = types.StringValue(namespace), types.StringValue(name)
 			seen, err := r.look(ctx, found)
 			if err != nil {

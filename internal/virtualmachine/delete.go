@@ -18,6 +18,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
@@ -27,28 +28,25 @@ const nothingDeleted = "Nothing was deleted."
 
 // remove deletes the machine and waits until it, its instance and the volumes
 // that go with it are gone. It works in any state the machine is in.
-func (r *Resource) remove(ctx context.Context, state *model) diag.Diagnostics {
+func (r *Resource) remove(ctx context.Context, state *model, identity objects.Identity) diag.Diagnostics {
 	known, diags := state.machine(ctx)
 	if diags.HasError() {
 		return diags
 	}
-	vm, err := r.machines.Get(ctx, state.Namespace.ValueString(), state.Name.ValueString())
-	if apierrors.IsNotFound(err) {
+	var volumes []string
+	removal := objects.Removing(r.Session.Hub, r.machines, identity)
+	request := removal.Request
+	removal.Request = func(ctx context.Context, vm *kubevirtv1.VirtualMachine) (diags diag.Diagnostics) {
+		if volumes, diags = r.toGo(ctx, known, withTemplate(vm)); diags.HasError() {
+			return diags
+		}
+		if diags.Append(request(ctx, vm)...); diags.HasError() {
+			r.spare(ctx, vm)
+		}
 		return diags
 	}
-	if err != nil {
-		return append(diags, diagnose.API("read", state.title(), nothingDeleted, err))
-	}
-	volumes, more := r.toGo(ctx, known, withTemplate(vm))
-	if diags.Append(more...); diags.HasError() {
-		return diags
-	}
-	err = r.machines.Delete(ctx, vm.Namespace, vm.Name, vm.UID)
-	if err != nil && !apierrors.IsNotFound(err) {
-		r.spare(ctx, vm)
-		return append(diags, diagnose.API("delete", state.title(), "It still exists.", err))
-	}
-	return append(diags, r.awaitGone(ctx, state, vm, volumes)...)
+	removal.AwaitGone = func(ctx context.Context, vm *kubevirtv1.VirtualMachine) error { return r.awaitGone(ctx, vm, volumes) }
+	return append(diags, removal.Run(ctx)...)
 }
 
 // toGo tells Harvester which volumes to delete with the machine, these and no others whatever was noted before,
@@ -84,7 +82,7 @@ func (r *Resource) note(ctx context.Context, vm *kubevirtv1.VirtualMachine, volu
 // spare takes back what was noted, because the machine stays: whoever deletes it one day decides
 // anew about its volumes.
 func (r *Resource) spare(ctx context.Context, vm *kubevirtv1.VirtualMachine) {
-	ctx, cancel := afterwards(ctx)
+	ctx, cancel := wait.Afterwards(ctx)
 	defer cancel()
 	if err := r.note(ctx, vm, ""); err != nil {
 		tflog.Warn(ctx, "The machine stays marked for its volumes to be deleted with it", map[string]any{"error": err.Error()})
@@ -128,7 +126,7 @@ func (r *Resource) foreign(ctx context.Context, vm *kubevirtv1.VirtualMachine, n
 	return disk.Foreign(volume, vm, machines), nil
 }
 
-func (r *Resource) awaitGone(ctx context.Context, state *model, vm *kubevirtv1.VirtualMachine, volumes []string) diag.Diagnostics {
+func (r *Resource) awaitGone(ctx context.Context, vm *kubevirtv1.VirtualMachine, volumes []string) error {
 	end := []ending{
 		{"the machine", wait.Target{Resource: api.VirtualMachines, Name: vm.Name, UID: vm.UID}},
 		{"its instance", wait.Target{Resource: api.VirtualMachineInstances, Name: vm.Name}},
@@ -141,9 +139,11 @@ func (r *Resource) awaitGone(ctx context.Context, state *model, vm *kubevirtv1.V
 		if r.isGone(ctx, e.target) {
 			continue
 		}
-		if err := r.Session.Hub.UntilGone(ctx, e.target, stillThere(e.what)); err != nil {
-			return diag.Diagnostics{diagnose.API("see the end of", state.title(),
-				"Its deletion was accepted and goes on in the cluster. Apply again to see it through.", err)}
+		err := r.Session.Hub.UntilGone(ctx, e.target, func(object *unstructured.Unstructured) string {
+			return e.what + " still exists" + objects.HeldBy(object.GetFinalizers())
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -159,15 +159,4 @@ type ending struct {
 func (r *Resource) isGone(ctx context.Context, target wait.Target) bool {
 	_, err := r.Session.Client.Dynamic().Resource(target.Resource).Namespace(target.Namespace).Get(ctx, target.Name, metav1.GetOptions{})
 	return apierrors.IsNotFound(err)
-}
-
-// stillThere describes what is not gone yet, and what holds it.
-func stillThere(what string) func(*unstructured.Unstructured) string {
-	return func(object *unstructured.Unstructured) string {
-		text := what + " still exists"
-		if finalizers := object.GetFinalizers(); len(finalizers) > 0 {
-			text += ", held by " + strings.Join(finalizers, ", ")
-		}
-		return text
-	}
 }

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 )
 
 const (
@@ -88,7 +89,7 @@ func TestRefusedDeletionSparesVolumes(t *testing.T) {
 	r, writes := recorded(t, map[string]any{
 		machinePath + "/vm": vm, machinePath: map[string]any{"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachineList", "items": []any{}},
 	}, 200, 403)
-	if diags := r.remove(t.Context(), known.model); !diags.HasError() {
+	if diags := r.remove(t.Context(), known.model, objects.Identity{Title: known.title(), Namespace: vm.Namespace, Name: vm.Name, UID: vm.UID}); !diags.HasError() {
 		t.Fatal("no error")
 	}
 	if len(*writes) != 3 || !strings.HasPrefix((*writes)[1], "DELETE") || !strings.Contains((*writes)[2], `"harvesterhci.io/removedPersistentVolumeClaims":null`) {
@@ -108,12 +109,15 @@ func TestChangeClearsStaleMark(t *testing.T) {
 	}
 }
 
-// An existing volume is never what volume_name asks for, unless the machine itself asked for it.
+// An existing volume is never what volume_name asks for, unless the machine itself asked for it,
+// in a creation that is not finished.
 func TestVolumeMustBeFree(t *testing.T) {
 	t.Parallel()
 	m := settledDown()
 	vm := live(t, m)
 	vm.Kind, vm.APIVersion = "VirtualMachine", "kubevirt.io/v1"
+	finished := vm.DeepCopy()
+	vm.Annotations[api.AnnotationCreation] = "{}"
 	leaving, other := vm.DeepCopy(), vm.DeepCopy()
 	now := metav1.Now()
 	leaving.DeletionTimestamp = &now
@@ -126,6 +130,7 @@ func TestVolumeMustBeFree(t *testing.T) {
 		"free":                   {nil, true},
 		"there, and alike":       {map[string]any{volumePath: alike}, false},
 		"begun":                  {map[string]any{volumePath: alike, machinePath + "/vm": vm}, true},
+		"finished":               {map[string]any{volumePath: alike, machinePath + "/vm": finished}, false},
 		"machine on its way out": {map[string]any{volumePath: alike, machinePath + "/vm": leaving}, false},
 		"machine without it":     {map[string]any{volumePath: alike, machinePath + "/vm": other}, false},
 	} {

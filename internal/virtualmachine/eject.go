@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
@@ -26,7 +27,7 @@ func (r *Resource) discard(ctx context.Context, m machine, volumes []string) dia
 	vm, err := r.machines.Get(ctx, m.Namespace.ValueString(), m.Name.ValueString())
 	if err == nil {
 		volumes, diags = r.own(ctx, vm, volumes)
-		diags = warnings(diags) // as errors they would keep the change, which is done, out of the state
+		diags = session.Warnings(diags...) // as errors they would keep the change, which is done, out of the state
 	}
 	for _, name := range volumes {
 		if err == nil {

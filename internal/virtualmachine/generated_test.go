@@ -35,6 +35,7 @@ func (alone) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provi
 func (alone) Schema(context.Context, provider.SchemaRequest, *provider.SchemaResponse)          {}
 func (alone) Configure(context.Context, provider.ConfigureRequest, *provider.ConfigureResponse) {}
 func (alone) DataSources(context.Context) []func() datasource.DataSource                        { return nil }
+
 func (alone) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{NewResource}
 }

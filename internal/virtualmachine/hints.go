@@ -6,15 +6,12 @@ package virtualmachine
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
-	"github.com/harvester-community/terraform-provider-harvester/internal/api"
-	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
 )
 
@@ -31,7 +28,7 @@ func (r *Resource) hints(ctx context.Context, vm *kubevirtv1.VirtualMachine) []s
 			hints = append(hints, r.volumeHints(ctx, vm.Namespace, name, volume.Name)...)
 		}
 	}
-	if warning := r.warning(ctx, vm.Namespace, vm.Name); warning != "" {
+	if warning := objects.LastWarning(ctx, r.Session.Client, vm.Namespace, vm.Name); warning != "" {
 		hints = append(hints, "Last warning about the machine: "+warning)
 	}
 	return hints
@@ -48,39 +45,8 @@ func (r *Resource) volumeHints(ctx context.Context, namespace, name, disk string
 	default:
 		hint = fmt.Sprintf("The volume %q of the disk %q is %s.", name, disk, volume.Status.Phase)
 	}
-	if warning := r.warning(ctx, namespace, name); warning != "" {
+	if warning := objects.LastWarning(ctx, r.Session.Client, namespace, name); warning != "" {
 		hint += " Last warning about it: " + warning
 	}
 	return []string{hint}
-}
-
-// warning is the newest warning event about objects of that name; "" if there is
-// none.
-func (r *Resource) warning(ctx context.Context, namespace, name string) string {
-	list, err := r.Session.Client.Dynamic().Resource(api.Events).Namespace(namespace).
-		List(ctx, metav1.ListOptions{FieldSelector: "type=Warning,involvedObject.name=" + name})
-	if err != nil {
-		return ""
-	}
-	var events []corev1.Event
-	for i := range list.Items {
-		if event, err := kube.Decode[corev1.Event](&list.Items[i]); err == nil {
-			events = append(events, *event)
-		}
-	}
-	if len(events) == 0 {
-		return ""
-	}
-	newest := slices.MaxFunc(events, func(a, b corev1.Event) int { return eventTime(a).Compare(eventTime(b).Time) })
-	return newest.Reason + ": " + newest.Message
-}
-
-func eventTime(event corev1.Event) metav1.Time {
-	switch {
-	case !event.LastTimestamp.IsZero():
-		return event.LastTimestamp
-	case !event.EventTime.IsZero():
-		return metav1.NewTime(event.EventTime.Time)
-	}
-	return event.CreationTimestamp
 }

@@ -5,7 +5,6 @@ package virtualmachine
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -144,9 +143,14 @@ func single[T any](value *T) []T {
 	return []T{*value}
 }
 
-func (m *model) title() string {
-	return fmt.Sprintf("virtual machine %q", m.Namespace.ValueString()+"/"+m.Name.ValueString())
+const what = "virtual machine"
+
+// Key is known even while the attribute id is not.
+func (m *model) Key() (namespace, name string) {
+	return m.Namespace.ValueString(), m.Name.ValueString()
 }
+
+func (m *model) title() string { return tfbase.Title(what, m) }
 
 func (m *model) metadata() tfbase.Metadata {
 	return tfbase.Metadata{Description: m.Description, Tags: m.Tags, Labels: m.Labels}

@@ -17,6 +17,7 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/arg"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
@@ -35,11 +36,11 @@ type planning struct {
 // another volume will do, and passes new uses of images through the gate. It
 // runs in the plan walk and again, with everything known, in the apply walk.
 func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if req.Plan.Raw.IsNull() {
+	p := planning{ModifyPlanRequest: req, resp: resp}
+	defer func() { r.tell(&p) }()
+	if p.load(ctx); req.Plan.Raw.IsNull() {
 		return
 	}
-	p := planning{ModifyPlanRequest: req, resp: resp}
-	p.load(ctx)
 	for _, step := range []func(context.Context){p.strategy, p.spelling, p.disks, p.leavesBehind, p.interfaces, p.requests, p.settle} {
 		if resp.Diagnostics.HasError() {
 			return
@@ -54,11 +55,13 @@ func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReques
 }
 
 func (p *planning) load(ctx context.Context) {
-	var plan model
-	p.resp.Diagnostics.Append(p.Plan.Get(ctx, &plan)...)
-	var diags diag.Diagnostics
-	p.machine, diags = plan.machine(ctx)
-	p.resp.Diagnostics.Append(diags...)
+	if !p.Plan.Raw.IsNull() {
+		var plan model
+		p.resp.Diagnostics.Append(p.Plan.Get(ctx, &plan)...)
+		var diags diag.Diagnostics
+		p.machine, diags = plan.machine(ctx)
+		p.resp.Diagnostics.Append(diags...)
+	}
 	if p.State.Raw.IsNull() {
 		return
 	}
@@ -67,6 +70,31 @@ func (p *planning) load(ctx context.Context) {
 	before, diags := state.machine(ctx)
 	p.resp.Diagnostics.Append(diags...)
 	p.before = &before
+}
+
+// tell lets the volumes of this walk know which of them the machine lets go of.
+func (r *Resource) tell(p *planning) {
+	if r.Session != nil && p.before != nil {
+		r.Session.Machines.Plan(session.MachineID(tfbase.KeyID(p.before)), p.released())
+	}
+}
+
+// released are the volumes that the machine has and will not have. One that is deleted lets go by ending.
+func (p *planning) released() []string {
+	if p.Plan.Raw.IsNull() {
+		return nil
+	}
+	var released []string
+	for _, old := range p.before.disks {
+		name := old.VolumeName.ValueString()
+		kept := slices.ContainsFunc(p.machine.disks, func(d disk.Disk) bool {
+			return d.VolumeName.ValueString() == name || d.ExistingVolumeName.ValueString() == name
+		})
+		if name != "" && !kept {
+			released = append(released, name)
+		}
+	}
+	return released
 }
 
 // unset says that the configuration has null for an argument.
@@ -279,13 +307,5 @@ func (p *planning) settle(context.Context) {
 
 // UpgradeState takes over states of the official provider.
 func (r *Resource) UpgradeState(context.Context) map[int64]resource.StateUpgrader {
-	upgraders := tfbase.FromOfficial(vmSchema())
-	generic := upgraders[0].StateUpgrader
-	upgraders[0] = resource.StateUpgrader{StateUpgrader: func(ctx context.Context, req resource.UpgradeStateRequest, resp *resource.UpgradeStateResponse) {
-		if cleaned, err := cleanOfficial(req.RawState.JSON); err == nil {
-			req.RawState.JSON = cleaned
-		}
-		generic(ctx, req, resp)
-	}}
-	return upgraders
+	return tfbase.FromOfficial(vmSchema(), cleanOfficial)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
+	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/arg"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/cloudinit"
@@ -219,5 +220,5 @@ func (r *Resource) checkFree(ctx context.Context, m machine, i int) diag.Diagnos
 // Whether a creation may go on with what has the machine's name, and is refused otherwise, is decided where it is created.
 func (r *Resource) begun(ctx context.Context, m machine, volume string) bool {
 	live, err := r.machines.Get(ctx, m.Namespace.ValueString(), m.Name.ValueString())
-	return err == nil && live.DeletionTimestamp == nil && disk.ParseTemplates(live).Of(volume) != nil
+	return err == nil && live.DeletionTimestamp == nil && objects.Unfinished(live) && disk.ParseTemplates(live).Of(volume) != nil
 }

@@ -17,7 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
-	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/cloudinit"
 )
 
@@ -56,7 +56,7 @@ func recorded(t *testing.T, objects map[string]any, codes ...int) (*Resource, *[
 		t.Fatal(err)
 	}
 	r := &Resource{}
-	r.connect(tfbase.NewSession(client, tfbase.ChecksError, 1))
+	r.connect(session.New(client, session.ChecksError, 1))
 	return r, writes
 }
 

@@ -21,8 +21,11 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/cloudinit"
+	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
 // Type is the name of the resource.
@@ -62,8 +65,8 @@ func (r *Resource) Configure(ctx context.Context, req resource.ConfigureRequest,
 	}
 }
 
-func (r *Resource) connect(session *tfbase.Session) {
-	r.Session = session
+func (r *Resource) connect(s *session.Session) {
+	r.Session = s
 	r.machines = kube.For[kubevirtv1.VirtualMachine](r.Session.Client, api.VirtualMachines, "VirtualMachine")
 	r.instances = kube.For[kubevirtv1.VirtualMachineInstance](r.Session.Client, api.VirtualMachineInstances, "VirtualMachineInstance")
 	r.volumes = kube.For[corev1.PersistentVolumeClaim](r.Session.Client, api.PersistentVolumeClaims, "PersistentVolumeClaim")
@@ -80,17 +83,16 @@ func (r *Resource) ImportState(ctx context.Context, req resource.ImportStateRequ
 // checked before the first write; the id is in the state before the wait begins.
 func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan model
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	resp.Diagnostics.Append(r.Connected()...)
-	if resp.Diagnostics.HasError() {
+	if !r.Loaded(&resp.Diagnostics, req.Plan.Get(ctx, &plan)) {
 		return
 	}
 	ctx, cancel := plan.Timeouts.Creating(ctx, limits)
 	defer cancel()
 
-	vm, diags := r.create(ctx, &plan)
+	vm, finish, diags := r.create(ctx, &plan)
+	defer finish()
 	if vm != nil {
-		defer r.finish(ctx, vm.object)
+		diags.Append(tfbase.Own(ctx, resp.Private, vm.object)...)
 		diags.Append(save(ctx, &plan, sight{vm: vm.object, secrets: vm.secrets}, &resp.State)...)
 	}
 	resp.Diagnostics.Append(diags...)
@@ -101,7 +103,7 @@ func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp 
 		"the next apply deletes it and starts over, and volumes without auto_delete stay. If it only needs longer, run terraform untaint on it to keep it.")...)
 	if plan.CreateInitialSnapshot.ValueBool() && !resp.Diagnostics.HasError() {
 		// As an error it would mark the machine for replacement.
-		resp.Diagnostics.Append(warnings(r.snapshot(ctx, &plan, resp.Private))...)
+		resp.Diagnostics.Append(session.Warnings(r.snapshot(ctx, &plan, resp.Private)...)...)
 	}
 	resp.Diagnostics.Append(r.refresh(ctx, &plan, &resp.State)...)
 }
@@ -109,9 +111,7 @@ func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp 
 // Read refreshes the state. Only a NotFound removes it.
 func (r *Resource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state model
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	resp.Diagnostics.Append(r.Connected()...)
-	if resp.Diagnostics.HasError() {
+	if !r.Loaded(&resp.Diagnostics, req.State.Get(ctx, &state)) {
 		return
 	}
 	ctx, cancel := state.Timeouts.Reading(ctx, limits)
@@ -119,30 +119,36 @@ func (r *Resource) Read(ctx context.Context, req resource.ReadRequest, resp *res
 
 	state.CreateInitialSnapshot = types.BoolValue(state.CreateInitialSnapshot.ValueBool() && !owesSnapshot(ctx, req.Private))
 	seen, err := r.glance(ctx, &state)
-	switch {
-	case apierrors.IsNotFound(err):
-		resp.State.RemoveResource(ctx)
-	case err != nil:
-		resp.Diagnostics.Append(diagnose.API("read", state.title(), "The state was left as it was.", err))
-	default:
-		resp.Diagnostics.Append(save(ctx, &state, seen, &resp.State)...)
+	if !tfbase.Found(ctx, state.title(), err, resp) {
+		return
 	}
+	ours, diags := tfbase.Recognize(ctx, resp.Private, identity(ctx, req.Private, &state), seen.vm)
+	resp.Diagnostics.Append(diags...)
+	if ours {
+		objects.Settle(ctx, seen.vm, r.annotate)
+	}
+	resp.Diagnostics.Append(save(ctx, &state, seen, &resp.State)...)
+}
+
+func identity(ctx context.Context, private tfbase.PrivateReader, state *model) objects.Identity {
+	return tfbase.Identity(ctx, private, what, state)
+}
+
+func (r *Resource) annotate(ctx context.Context, vm *kubevirtv1.VirtualMachine, metadata map[string]any) (*kubevirtv1.VirtualMachine, error) {
+	return r.machines.Patch(ctx, vm.Namespace, vm.Name, map[string]any{"metadata": metadata})
 }
 
 // Update changes the machine in place, restarts it if that is wanted and needed,
 // and waits for it.
 func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan, state model
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	resp.Diagnostics.Append(r.Connected()...)
-	if resp.Diagnostics.HasError() {
+	if !r.Loaded(&resp.Diagnostics, req.Plan.Get(ctx, &plan), req.State.Get(ctx, &state)) {
 		return
 	}
 	ctx, cancel := plan.Timeouts.Updating(ctx, limits)
 	defer cancel()
 
-	effect, diags := r.change(ctx, &plan, &state)
+	effect, diags := r.change(ctx, &plan, &state, identity(ctx, req.Private, &state))
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
@@ -156,33 +162,22 @@ func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp 
 	resp.Diagnostics.Append(r.refresh(ctx, &plan, &resp.State)...)
 }
 
-// warnings are the same findings, as warnings.
-func warnings(diags diag.Diagnostics) diag.Diagnostics {
-	var result diag.Diagnostics
-	for _, d := range diags {
-		result.AddWarning(d.Summary(), d.Detail())
-	}
-	return result
-}
-
 // Delete removes the machine, and of its volumes those it owns and that are
 // to go with it.
 func (r *Resource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state model
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	resp.Diagnostics.Append(r.Connected()...)
-	if resp.Diagnostics.HasError() {
+	if !r.Loaded(&resp.Diagnostics, req.State.Get(ctx, &state)) {
 		return
 	}
 	ctx, cancel := state.Timeouts.Deleting(ctx, limits)
 	defer cancel()
-	resp.Diagnostics.Append(r.remove(ctx, &state)...)
+	resp.Diagnostics.Append(r.remove(ctx, &state, identity(ctx, req.Private, &state))...)
 }
 
 // refresh reads the machine and saves what it is now. After a wait that failed
 // the time is up, so it gets a little of its own.
 func (r *Resource) refresh(ctx context.Context, m *model, state *tfsdk.State) diag.Diagnostics {
-	ctx, cancel := afterwards(ctx)
+	ctx, cancel := wait.Afterwards(ctx)
 	defer cancel()
 	seen, err := r.look(ctx, m)
 	if err != nil {

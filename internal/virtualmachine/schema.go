@@ -86,16 +86,16 @@ func metadataAttributes(shared map[string]schema.Attribute) map[string]schema.At
 
 func computeAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
-		"cpu": schema.Int64Attribute{
+		"cpu": tfbase.Advised(schema.Int64Attribute{
 			Optional: true, Computed: true, Default: int64default.StaticInt64(defaultCPU),
-			MarkdownDescription: "Number of virtual CPUs. Default: `1`. A machine made elsewhere keeps its topology (sockets, cores, threads) as long as the number stays.",
+			MarkdownDescription: "Number of virtual CPUs.",
 			Validators:          []validator.Int64{int64validator.AtLeast(1)},
-		},
-		"memory": schema.StringAttribute{
+		}, "Default: `1`. A machine made elsewhere keeps its topology (sockets, cores, threads) as long as the number stays."),
+		"memory": tfbase.Advised(schema.StringAttribute{
 			Optional: true, Computed: true, Default: stringdefault.StaticString(defaultMemory),
-			MarkdownDescription: "Memory, as in `512Mi` or `4Gi`. Default: `1Gi`.",
+			MarkdownDescription: "Memory, as in `512Mi` or `4Gi`.",
 			Validators:          []validator.String{tfbase.Quantity()},
-		},
+		}, "Default: `1Gi`."),
 		"reserved_memory": schema.StringAttribute{
 			Optional:            true,
 			MarkdownDescription: "Part of the memory that is kept from the guest for the emulator. The cluster decides if unset.",
@@ -106,14 +106,14 @@ func computeAttributes() map[string]schema.Attribute {
 			Optional:            true,
 			MarkdownDescription: "CPU model the guest sees, for example `host-passthrough`. The cluster's default if unset.",
 		},
-		"cpu_pinning": schema.BoolAttribute{
+		"cpu_pinning": tfbase.Advised(schema.BoolAttribute{
 			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
-			MarkdownDescription: "Give each virtual CPU a CPU of the node for itself. Needs a node with the CPU manager enabled. Default: `false`.",
-		},
-		"isolate_emulator_thread": schema.BoolAttribute{
+			MarkdownDescription: "Give each virtual CPU a CPU of the node for itself. Needs a node with the CPU manager enabled.",
+		}, "Default: `false`."),
+		"isolate_emulator_thread": tfbase.Advised(schema.BoolAttribute{
 			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
-			MarkdownDescription: "Give the emulator one more CPU of its own. Needs `cpu_pinning`. Default: `false`.",
-		},
+			MarkdownDescription: "Give the emulator one more CPU of its own. Needs `cpu_pinning`.",
+		}, "Default: `false`."),
 		"node_selector": schema.MapAttribute{
 			Optional: true, ElementType: types.StringType,
 			MarkdownDescription: "Labels a node must have to run the machine.",
@@ -128,14 +128,14 @@ func firmwareAttributes() map[string]schema.Attribute {
 			MarkdownDescription: "Machine type of the emulator, for example `q35`. The cluster's default if unset.",
 			PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 		},
-		"efi": schema.BoolAttribute{
+		"efi": tfbase.Advised(schema.BoolAttribute{
 			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
-			MarkdownDescription: "Boot with EFI instead of BIOS. Default: `false`.",
-		},
-		"secure_boot": schema.BoolAttribute{
+			MarkdownDescription: "Boot with EFI instead of BIOS.",
+		}, "Default: `false`."),
+		"secure_boot": tfbase.Advised(schema.BoolAttribute{
 			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
-			MarkdownDescription: "Boot only signed code. Needs `efi`. Default: `false`.",
-		},
+			MarkdownDescription: "Boot only signed code. Needs `efi`.",
+		}, "Default: `false`."),
 		"hostname": schema.StringAttribute{
 			Optional: true, Computed: true,
 			MarkdownDescription: "Host name of the guest. If unset, the guest gets the machine's name, and a host name set elsewhere stays.",
@@ -147,26 +147,26 @@ func firmwareAttributes() map[string]schema.Attribute {
 
 func operationAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
-		"run_strategy": schema.StringAttribute{
+		"run_strategy": tfbase.Advised(schema.StringAttribute{
 			Optional: true, Computed: true, Default: stringdefault.StaticString(string(kubevirtv1.RunStrategyRerunOnFailure)),
 			MarkdownDescription: "When the machine runs: `Always`, `RerunOnFailure` (always, but it may shut itself down), `Manual` (it is started and stopped " +
-				"elsewhere; creation does not wait for it) or `Halted`. A change starts or stops it. Default: `RerunOnFailure`.",
+				"elsewhere; creation does not wait for it) or `Halted`.",
 			Validators: []validator.String{stringvalidator.OneOf(runStrategies()...)},
-		},
+		}, "A change starts or stops it. Default: `RerunOnFailure`."),
 		"start": schema.BoolAttribute{
 			Optional:            true,
 			MarkdownDescription: "Use `run_strategy` instead: `true` means `RerunOnFailure`, `false` means `Halted`.",
 			DeprecationMessage:  "Use run_strategy instead: start = true is run_strategy = \"RerunOnFailure\", start = false is run_strategy = \"Halted\".",
 		},
-		"create_initial_snapshot": schema.BoolAttribute{
+		"create_initial_snapshot": tfbase.Advised(schema.BoolAttribute{
 			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
 			MarkdownDescription: "Take a snapshot of the new machine once it is ready, named `<name>-initial`, and wait until it is usable. If that fails, the machine is kept " +
-				"and the next apply tries again. On a machine that exists already, a change has no effect. Harvester deletes the snapshot together with the machine. Default: `false`.",
-		},
-		"restart_after_update": schema.BoolAttribute{
+				"and the next apply tries again. On a machine that exists already, a change has no effect. Harvester deletes the snapshot together with the machine.",
+		}, "Default: `false`."),
+		"restart_after_update": tfbase.Advised(schema.BoolAttribute{
 			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
-			MarkdownDescription: "Restart a running machine after a change that only a restart brings into effect. Default: `false`: such a change waits for the next restart.",
-		},
+			MarkdownDescription: "Restart a running machine after a change that only a restart brings into effect.",
+		}, "Default: `false`: such a change waits for the next restart."),
 		"ssh_keys": schema.ListAttribute{
 			Optional: true, ElementType: types.StringType,
 			MarkdownDescription: "SSH keys in Harvester, as `namespace/name`, or `name` for one in the machine's namespace. They are added to `cloudinit.user_data` if " +

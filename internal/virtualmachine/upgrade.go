@@ -4,7 +4,6 @@
 package virtualmachine
 
 import (
-	"encoding/json"
 	"slices"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/cloudinit"
@@ -14,11 +13,7 @@ import (
 // cleanOfficial prepares a state written by the official provider: it lists the
 // disk with the cloud-init data among the disks, and has "" for values that the
 // server left open.
-func cleanOfficial(state []byte) ([]byte, error) {
-	var object map[string]any
-	if err := json.Unmarshal(state, &object); err != nil {
-		return nil, err
-	}
+func cleanOfficial(object map[string]any) {
 	disks, _ := object["disk"].([]any)
 	seeds, _ := object["cloudinit"].([]any)
 	if disks != nil {
@@ -43,7 +38,6 @@ func cleanOfficial(state []byte) ([]byte, error) {
 			clearOpen(inner, []string{"cpu", "memory"})
 		}
 	}
-	return json.Marshal(object)
 }
 
 // isSeedDisk recognizes a disk with cloud-init data: by its usual name, or by having

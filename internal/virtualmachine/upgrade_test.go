@@ -5,6 +5,7 @@ package virtualmachine
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"strings"
 	"testing"
@@ -93,7 +94,12 @@ func TestRequestsOfOfficialState(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"requests":[{"cpu":"","memory":""}]}`: `{"requests":[{"cpu":null,"memory":null}]}`, `{"requests":null}`: `{"requests":null}`,
 	} {
-		if got, err := cleanOfficial([]byte(text)); err != nil || string(got) != want && !strings.Contains(string(got), want[1:len(want)-1]) {
+		var state map[string]any
+		if err := json.Unmarshal([]byte(text), &state); err != nil {
+			t.Fatal(err)
+		}
+		cleanOfficial(state)
+		if got, err := json.Marshal(state); err != nil || !strings.Contains(string(got), want[1:len(want)-1]) {
 			t.Errorf("%s becomes %s (%v)", text, got, err)
 		}
 	}

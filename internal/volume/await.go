@@ -7,40 +7,64 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
 const leftTainted = "It exists and is marked for replacement: the next apply deletes it and starts over."
 
+// awaitUsable waits until a new volume can be used, or one that was changed has grown, and returns
+// it as it is then. After a wait that failed the time is up, so it gets a little of its own.
+func awaitUsable(ctx context.Context, s *session.Session, plan, state *model, made *volume) (*volume, diag.Diagnostics) {
+	c := clientsOf(s)
+	var diags diag.Diagnostics
+	switch {
+	case state == nil:
+		diags = c.await(ctx, plan, made)
+	case plan.grows(state):
+		diags = c.awaitGrowth(ctx, plan)
+	}
+	ctx, cancel := wait.Afterwards(ctx)
+	defer cancel()
+	seen, err := c.see(ctx, made.Namespace, made.Name, c.claims.Get)
+	switch {
+	case apierrors.IsNotFound(err) && diags.HasError():
+		return nil, diags // the wait has said so
+	case err != nil:
+		return made, append(diags, diagnose.API("read", plan.title(), "What was done to it stays. Plan again to see its state.", err))
+	}
+	return seen, diags
+}
+
 // await waits until a new volume can be used: until it is bound and, if CDI makes it, filled.
 // One whose class makes it when it is used is as good as it gets while it is pending.
-func (r *Resource) await(ctx context.Context, plan *model, made *order) diag.Diagnostics {
-	target := wait.Target{Resource: api.PersistentVolumeClaims, Namespace: made.claim.Namespace, Name: made.claim.Name, UID: made.claim.UID}
+func (c clients) await(ctx context.Context, plan *model, made *volume) diag.Diagnostics {
+	target := wait.Target{Resource: api.PersistentVolumeClaims, Namespace: made.Namespace, Name: made.Name, UID: made.UID}
 	condition := seesClaim(bindsWhenUsed(made.class))
 	if made.data != nil {
 		target.Resource, target.UID = api.DataVolumes, made.data.UID
 		condition = seesDataVolume()
 	}
-	_, err := r.Session.Hub.Until(ctx, target, condition, wait.Options{Stall: stall(plan.Timeouts)})
+	_, err := c.session.Hub.Until(ctx, target, condition, wait.Options{Stall: stall(plan.Timeouts)})
 	if err == nil {
 		return nil
 	}
-	left := paragraphs(r.hint(ctx, plan), leftTainted)
+	left := diagnose.Paragraphs(c.hint(ctx, plan), leftTainted)
 	if failed := (*failedError)(nil); errors.As(err, &failed) {
-		return diag.Diagnostics{diag.NewErrorDiagnostic("Volume failed", paragraphs(
+		return diag.Diagnostics{diag.NewErrorDiagnostic("Volume failed", diagnose.Paragraphs(
 			fmt.Sprintf("The %s cannot be used: %s.", plan.title(), failed.reason), left))}
 	}
 	return diag.Diagnostics{diagnose.API("wait for", plan.title(), left, err)}
@@ -117,21 +141,12 @@ func colon(text string) string {
 
 // hint says what the cluster shows of the cause, for messages: the last warning about the
 // volume; "" if there is none, or it cannot be read.
-func (r *Resource) hint(ctx context.Context, m *model) string {
-	ctx, cancel := afterwards(ctx)
+func (c clients) hint(ctx context.Context, m *model) string {
+	ctx, cancel := wait.Afterwards(ctx)
 	defer cancel()
-	warning := objects.LastWarning(ctx, r.Session.Client, m.Namespace.ValueString(), m.Name.ValueString())
+	warning := objects.LastWarning(ctx, c.session.Client, m.Namespace.ValueString(), m.Name.ValueString())
 	if warning == "" {
 		return ""
 	}
 	return "Last warning about the volume: " + warning
-}
-
-// afterwards is a little time to look around after the time is up.
-func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
-}
-
-func paragraphs(texts ...string) string {
-	return strings.Join(slices.DeleteFunc(texts, func(text string) bool { return text == "" }), "\n\n")
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -20,34 +21,33 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
-// change brings the volume from the state to the plan, in one request.
-func (r *Resource) change(ctx context.Context, plan, state *model) diag.Diagnostics {
-	patch, diags := plan.patch(ctx, state)
-	if diags.HasError() || len(patch) == 0 {
-		return diags
-	}
-	_, err := r.claims.Patch(ctx, plan.Namespace.ValueString(), plan.Name.ValueString(), patch)
+// change sends what differs. Growth has refusals of its own.
+func change(ctx context.Context, s *session.Session, plan, state *model, identity objects.Identity, patch map[string]any) (*volume, diag.Diagnostics) {
+	claim, err := objects.Change[corev1.PersistentVolumeClaim](ctx, clientsOf(s).claims, identity, patch)
 	switch {
-	case err != nil && plan.grows(state) && !kube.Transient(err):
-		return append(diags, diag.WithPath(path.Root("size"), growthRefused(plan, nothingDone, err)))
+	case err != nil && plan.grows(state) && (kube.Refused(err) || apierrors.IsForbidden(err)):
+		return nil, diag.Diagnostics{diag.WithPath(path.Root("size"), growthRefused(plan, tfbase.NothingDone, err))}
 	case err != nil:
-		return append(diags, diagnose.API("change", plan.title(), "It was left as it was, or the change is complete: plan again to see.", err))
+		return nil, objects.ChangeFailed(identity.Title, err)
 	}
-	return diags
+	return &volume{PersistentVolumeClaim: claim}, nil
 }
 
 // rehearseGrowth asks for the growth without storing it.
-func (r *Resource) rehearseGrowth(ctx context.Context, plan *model) error {
+func (c clients) rehearseGrowth(ctx context.Context, plan *model) error {
 	body, err := json.Marshal(map[string]any{"spec": map[string]any{"resources": map[string]any{
 		"requests": map[string]any{"storage": sizeOf(plan.Size).String()},
 	}}})
 	if err != nil {
 		return fmt.Errorf("encode the patch: %w", err)
 	}
-	_, err = r.Session.Client.Dynamic().Resource(api.PersistentVolumeClaims).Namespace(plan.Namespace.ValueString()).
+	_, err = c.session.Client.Dynamic().Resource(api.PersistentVolumeClaims).Namespace(plan.Namespace.ValueString()).
 		Patch(ctx, plan.Name.ValueString(), types.MergePatchType, body, metav1.PatchOptions{
 			FieldManager: kube.FieldManager, DryRun: []string{metav1.DryRunAll},
 		})
@@ -63,20 +63,20 @@ func growthRefused(plan *model, left string, err error) diag.Diagnostic {
 	case strings.Contains(text, "bound claims"), strings.Contains(text, "is immutable after creation"):
 		remedy = "A volume grows only once it is bound. This one is bound when a virtual machine first uses it."
 	}
-	return diagnose.API("let grow", plan.title(), paragraphs(left, remedy), err)
+	return diagnose.API("let grow", plan.title(), diagnose.Paragraphs(left, remedy), err)
 }
 
 // awaitGrowth waits until the volume has its new size. A file system may grow only when
 // the volume is next attached, which is no reason to wait.
-func (r *Resource) awaitGrowth(ctx context.Context, plan *model) diag.Diagnostics {
+func (c clients) awaitGrowth(ctx context.Context, plan *model) diag.Diagnostics {
 	target := wait.Target{Resource: api.PersistentVolumeClaims, Namespace: plan.Namespace.ValueString(), Name: plan.Name.ValueString()}
-	_, err := r.Session.Hub.Until(ctx, target, seesGrowth(plan), wait.Options{})
+	_, err := c.session.Hub.Until(ctx, target, seesGrowth(plan), wait.Options{})
 	if err == nil {
 		return nil
 	}
-	left := paragraphs(r.hint(ctx, plan), "The larger size was accepted and stays requested, so it may still grow. Plan again to see.")
+	left := diagnose.Paragraphs(c.hint(ctx, plan), "The larger size was accepted and stays requested, so it may still grow. Plan again to see.")
 	if failed := (*failedError)(nil); errors.As(err, &failed) {
-		return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("size"), "Volume does not grow", paragraphs(
+		return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("size"), "Volume does not grow", diagnose.Paragraphs(
 			fmt.Sprintf("The %s does not grow: %s.", plan.title(), failed.reason), left))}
 	}
 	return diag.Diagnostics{diag.WithPath(path.Root("size"), diagnose.API("see the growth of", plan.title(), left, err))}

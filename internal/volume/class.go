@@ -17,13 +17,14 @@ import (
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
 var classPath = path.Root("storage_class_name")
 
 // class finds the storage class of a new volume: the image's own, the one named, or the
 // default one. It is nil, without an error, if the right to read classes is missing.
-func (r *Resource) class(ctx context.Context, plan *model, image *api.VirtualMachineImage) (*storagev1.StorageClass, diag.Diagnostics) {
+func (c clients) class(ctx context.Context, plan *model, image *api.VirtualMachineImage) (*storagev1.StorageClass, diag.Diagnostics) {
 	name := plan.StorageClassName.ValueString()
 	if image != nil {
 		if diags := checkImageClass(plan, image); diags.HasError() {
@@ -32,30 +33,30 @@ func (r *Resource) class(ctx context.Context, plan *model, image *api.VirtualMac
 		name = image.Status.StorageClassName
 	}
 	if name == "" {
-		return r.defaultClass(ctx, plan)
+		return c.defaultClass(ctx, plan)
 	}
-	class, err := r.classes.Get(ctx, "", name)
+	class, err := c.classes.Get(ctx, "", name)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(classPath, "Storage class not found", fmt.Sprintf(
 			"There is no storage class %q, so the %s would never be made. %s\n\n"+
-				"Choose another, or refer to the resource that creates it, so that Terraform makes it first.", name, plan.title(), nothingDone))}
+				"Choose another, or refer to the resource that creates it, so that Terraform makes it first.", name, plan.title(), tfbase.NothingDone))}
 	case apierrors.IsForbidden(err):
 		return nil, nil // a right that is missing is no proof
 	case err != nil:
-		return nil, diag.Diagnostics{diagnose.API("create", plan.title(), nothingDone, err)}
+		return nil, diag.Diagnostics{diagnose.API("create", plan.title(), tfbase.NothingDone, err)}
 	}
 	return class, checkModes(plan, class)
 }
 
 // defaultClass finds the default storage class; of several the newest counts, as in Kubernetes.
-func (r *Resource) defaultClass(ctx context.Context, plan *model) (*storagev1.StorageClass, diag.Diagnostics) {
-	classes, err := r.classes.List(ctx, "", "")
+func (c clients) defaultClass(ctx context.Context, plan *model) (*storagev1.StorageClass, diag.Diagnostics) {
+	classes, err := c.classes.List(ctx, "", "")
 	switch {
 	case apierrors.IsForbidden(err):
 		return nil, nil // the server knows it
 	case err != nil:
-		return nil, diag.Diagnostics{diagnose.API("create", plan.title(), nothingDone, err)}
+		return nil, diag.Diagnostics{diagnose.API("create", plan.title(), tfbase.NothingDone, err)}
 	}
 	var found *storagev1.StorageClass
 	for i := range classes {
@@ -68,7 +69,7 @@ func (r *Resource) defaultClass(ctx context.Context, plan *model) (*storagev1.St
 	if found == nil {
 		return nil, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(classPath, "No default storage class", fmt.Sprintf(
 			"The %s names no storage class, and the cluster has no default one. %s\n\nSet storage_class_name, or make a storage class the default.",
-			plan.title(), nothingDone))}
+			plan.title(), tfbase.NothingDone))}
 	}
 	return found, checkModes(plan, found)
 }
@@ -80,11 +81,11 @@ func checkImageClass(plan *model, image *api.VirtualMachineImage) diag.Diagnosti
 	case class == "":
 		return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("image"), "Image without a storage class", fmt.Sprintf(
 			"The image %q is ready but names no storage class for volumes made from it, so Harvester could not make any. %s\n\n"+
-				"Look at the image in Harvester; re-creating it helps if it is broken.", plan.image(), nothingDone))}
+				"Look at the image in Harvester; re-creating it helps if it is broken.", plan.image(), tfbase.NothingDone))}
 	case wanted != "" && wanted != class:
 		return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(classPath, "Storage class does not fit the image", fmt.Sprintf(
 			"A volume made from the image %q is of the storage class %q; the configuration asks for %q. %s\n\n"+
-				"Remove storage_class_name here. The storage class of an image is chosen when the image is made.", plan.image(), class, wanted, nothingDone))}
+				"Remove storage_class_name here. The storage class of an image is chosen when the image is made.", plan.image(), class, wanted, tfbase.NothingDone))}
 	}
 	return nil
 }
@@ -120,5 +121,5 @@ func modeTexts(offered map[string][]string) string {
 func unfit(attribute, value string, class *storagev1.StorageClass, fact string) diag.Diagnostics {
 	return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root(attribute), "Mode not offered by the storage class", fmt.Sprintf(
 		"The storage class %q (%s) has no volumes with %s %q: %s. Such a volume would stay Pending. %s\n\nSet %s to what the class offers, or choose another class.",
-		class.Name, class.Provisioner, attribute, value, fact, nothingDone, attribute))}
+		class.Name, class.Provisioner, attribute, value, fact, tfbase.NothingDone, attribute))}
 }

@@ -6,94 +6,108 @@ package volume
 import (
 	"context"
 
-	"github.com/hashicorp/terraform-plugin-framework/diag"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 )
 
-// create makes what was ordered, or takes over what an earlier apply with the same intent
-// made before it was killed. The order then has the claim as it is.
-func (r *Resource) create(ctx context.Context, plan *model, wanted *order) diag.Diagnostics {
-	// What has the name is a claim, or a data volume that has none yet.
-	made, diags := objects.Creation[metav1.Object]{
-		Title:   plan.title(),
-		Left:    nothingDone,
-		Foreign: objects.Foreign{Type: Type, ID: plan.id(), One: "a volume", Short: "volume"},
-		Send:    func(ctx context.Context) (metav1.Object, error) { return r.post(ctx, wanted) },
-		Find:    func(ctx context.Context) (metav1.Object, error) { return r.find(ctx, wanted) },
-		Ours:    func(existing metav1.Object) bool { return objects.SameOrigin(existing, wanted.claim) },
-		TakeOver: func(ctx context.Context, existing metav1.Object) (metav1.Object, error) {
-			return r.takeOver(ctx, existing, wanted)
-		},
-		AwaitGone: r.awaitGone,
-	}.Run(ctx)
-	if !diags.HasError() {
-		wanted.became(made)
+// create makes a claim, or a data volume for which CDI makes one.
+func create(s *session.Session, _ *model, wanted *volume, usual *objects.Creation[*volume]) {
+	c := clientsOf(s)
+	usual.Wanted = []metav1.Object{wanted.PersistentVolumeClaim}
+	if wanted.data != nil {
+		usual.Wanted = append(usual.Wanted, wanted.data)
 	}
-	return diags
-}
-
-// became takes over what was made. A claim tells all; the data volume behind it may be gone by now.
-func (o *order) became(made metav1.Object) {
-	switch made := made.(type) {
-	case *api.DataVolume:
-		o.data = made
-	case *corev1.PersistentVolumeClaim:
-		o.claim, o.data = made, nil
+	usual.Send = func(ctx context.Context) (*volume, error) { return c.post(ctx, wanted) }
+	usual.Find = func(ctx context.Context) (*volume, error) { return c.find(ctx, wanted) }
+	usual.TakeOver = func(ctx context.Context, existing *volume) (*volume, error) {
+		return annotate(ctx, s, existing, objects.Metadata(wanted.PersistentVolumeClaim, existing.UID))
 	}
+	usual.AwaitGone = c.awaitGone
 }
 
 // post sends the order: to CDI, unless somebody else's volume has the name, or to Kubernetes.
-func (r *Resource) post(ctx context.Context, wanted *order) (metav1.Object, error) {
-	claim := wanted.claim
+func (c clients) post(ctx context.Context, wanted *volume) (*volume, error) {
 	if wanted.data == nil {
-		return r.claims.Create(ctx, claim.Namespace, claim)
+		claim, err := c.claims.Create(ctx, wanted.Namespace, wanted.PersistentVolumeClaim)
+		return &volume{PersistentVolumeClaim: claim, class: wanted.class}, err
 	}
-	_, err := r.claims.Get(ctx, claim.Namespace, claim.Name)
+	_, err := c.claims.Get(ctx, wanted.Namespace, wanted.Name)
 	switch {
 	case err == nil:
-		return nil, apierrors.NewAlreadyExists(api.PersistentVolumeClaims.GroupResource(), claim.Name)
+		return nil, apierrors.NewAlreadyExists(api.PersistentVolumeClaims.GroupResource(), wanted.Name)
 	case !apierrors.IsNotFound(err):
 		return nil, err
 	}
-	return r.dataVolumes.Create(ctx, claim.Namespace, wanted.data)
+	data, err := c.dataVolumes.Create(ctx, wanted.Namespace, wanted.data)
+	if err != nil {
+		return nil, err
+	}
+	return &volume{PersistentVolumeClaim: claimOf(data), data: data, unborn: true, class: wanted.class}, nil
 }
 
-// find reads what has the name.
-func (r *Resource) find(ctx context.Context, wanted *order) (metav1.Object, error) {
-	claim, err := r.claims.Get(ctx, wanted.claim.Namespace, wanted.claim.Name)
-	if wanted.data != nil && apierrors.IsNotFound(err) {
-		return r.dataVolumes.Get(ctx, wanted.claim.Namespace, wanted.claim.Name)
+// find reads what has the name: a claim, or a data volume that has none yet.
+func (c clients) find(ctx context.Context, wanted *volume) (*volume, error) {
+	claim, err := c.claims.Get(ctx, wanted.Namespace, wanted.Name)
+	if err == nil {
+		return &volume{PersistentVolumeClaim: claim, class: wanted.class}, nil
 	}
-	return claim, err
+	if wanted.data == nil || !apierrors.IsNotFound(err) {
+		return nil, err
+	}
+	data, err := c.dataVolumes.Get(ctx, wanted.Namespace, wanted.Name)
+	if err != nil {
+		return nil, err
+	}
+	return &volume{PersistentVolumeClaim: claimOf(data), data: data, unborn: true, class: wanted.class}, nil
 }
 
-// takeOver gives the volume what can have changed in the configuration since.
-func (r *Resource) takeOver(ctx context.Context, existing metav1.Object, wanted *order) (metav1.Object, error) {
-	patch := map[string]any{"metadata": objects.Metadata(wanted.claim)}
-	if _, unborn := existing.(*api.DataVolume); unborn {
-		return r.dataVolumes.Patch(ctx, existing.GetNamespace(), existing.GetName(), patch)
+// annotate changes the metadata of a volume, and of the data volume behind it: CDI hands its
+// annotations on to a claim that it makes later.
+func annotate(ctx context.Context, s *session.Session, seen *volume, metadata map[string]any) (*volume, error) {
+	c := clientsOf(s)
+	changed := *seen
+	if seen.data != nil {
+		data, err := c.dataVolumes.Patch(ctx, seen.Namespace, seen.Name, objects.With(map[string]any{"metadata": metadata}, seen.data.UID))
+		switch {
+		case err == nil:
+			changed.data = data
+		case seen.unborn || !apierrors.IsNotFound(err): // CDI may have removed it after its work
+			return nil, err
+		}
 	}
-	return r.claims.Patch(ctx, existing.GetNamespace(), existing.GetName(), patch)
+	claim, err := c.claims.Patch(ctx, seen.Namespace, seen.Name, map[string]any{"metadata": without(metadata, seen)})
+	switch {
+	case err == nil:
+		changed.PersistentVolumeClaim, changed.unborn = claim, false
+	case !seen.unborn || !apierrors.IsNotFound(err):
+		return nil, err
+	}
+	return &changed, nil
+}
+
+// without is the metadata without what is true of the data volume only, if the claim was not seen yet.
+func without(metadata map[string]any, seen *volume) map[string]any {
+	if !seen.unborn {
+		return metadata
+	}
+	kept := map[string]any{}
+	for key, value := range metadata {
+		if key != "uid" && key != "resourceVersion" {
+			kept[key] = value
+		}
+	}
+	return kept
 }
 
 // awaitGone waits until a volume that is being deleted does not exist any more.
-func (r *Resource) awaitGone(ctx context.Context, existing metav1.Object) error {
-	switch existing := existing.(type) {
-	case *api.DataVolume:
-		return objects.AwaitGone(ctx, r.Session.Hub, r.dataVolumes, existing, objects.Leaving)
-	case *corev1.PersistentVolumeClaim:
-		return objects.AwaitGone(ctx, r.Session.Hub, r.claims, existing, objects.Leaving)
+func (c clients) awaitGone(ctx context.Context, existing *volume) error {
+	if existing.unborn {
+		return objects.AwaitGone[api.DataVolume](ctx, c.session.Hub, c.dataVolumes, existing.data, objects.Leaving)
 	}
-	return nil
-}
-
-// origin is the fingerprint of what a volume is made from. Two volumes of one name with
-// the same one are the same volume.
-func origin(claim *corev1.PersistentVolumeClaim) string {
-	return objects.Fingerprint(claim.Spec, claim.Annotations[api.AnnotationImageID])
+	return objects.AwaitGone[corev1.PersistentVolumeClaim](ctx, c.session.Hub, c.claims, existing.PersistentVolumeClaim, objects.Leaving)
 }

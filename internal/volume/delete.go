@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
@@ -25,71 +26,79 @@ import (
 
 // remove deletes the volume and waits until it is gone. The data volume that CDI made it for
 // is Harvester's to remove, unless it has no claim yet.
-func (r *Resource) remove(ctx context.Context, state *model) diag.Diagnostics {
-	namespace, name := state.Namespace.ValueString(), state.Name.ValueString()
-	claim, err := r.claims.Get(ctx, namespace, name)
-	switch {
-	case apierrors.IsNotFound(err):
-		return r.removeUnborn(ctx, state)
-	case err != nil:
-		return diag.Diagnostics{diagnose.API("delete", state.title(), "Nothing was deleted.", err)}
+func remove(d *tfbase.Deleting[*model, *volume]) {
+	c := clientsOf(d.Session)
+	released, _ := d.Private.GetKey(context.Background(), keyReleased)
+	letGo := &release{allowed: d.State.ForceDetach.ValueBool() || string(released) == "true"}
+	d.Find = func(ctx context.Context) (*volume, error) {
+		return c.find(ctx, &volume{PersistentVolumeClaim: &corev1.PersistentVolumeClaim{
+			ObjectMeta: metav1.ObjectMeta{Namespace: d.Identity.Namespace, Name: d.Identity.Name},
+		}, data: &api.DataVolume{}})
 	}
-	if diags := r.requestDeletion(ctx, state, claim); diags.HasError() {
-		return diags
+	d.Request = func(ctx context.Context, seen *volume) diag.Diagnostics {
+		return c.requestDeletion(ctx, d.State, seen, letGo)
 	}
-	ends := []wait.Target{{Resource: api.PersistentVolumeClaims, Namespace: namespace, Name: name, UID: claim.UID}}
-	if claim.Annotations[api.AnnotationDataVolume] != "" {
-		ends = append(ends, wait.Target{Resource: api.DataVolumes, Namespace: namespace, Name: name})
+	d.AwaitGone = func(ctx context.Context, seen *volume) error {
+		if letGo.heldBy != "" {
+			return nil // it ends with the run of the machine, which may go on for years
+		}
+		return c.awaitEnd(ctx, d.Identity.Title, seen)
+	}
+}
+
+// awaitEnd waits until claim and data volume are gone. The error says what still uses the claim.
+func (c clients) awaitEnd(ctx context.Context, title string, seen *volume) error {
+	var ends []wait.Target
+	if !seen.unborn {
+		ends = append(ends, wait.Target{Resource: api.PersistentVolumeClaims, Namespace: seen.Namespace, Name: seen.Name, UID: seen.UID})
+	}
+	if seen.unborn || seen.Annotations[api.AnnotationDataVolume] != "" {
+		ends = append(ends, wait.Target{Resource: api.DataVolumes, Namespace: seen.Namespace, Name: seen.Name})
 	}
 	for _, target := range ends {
-		if diags := r.awaitEnd(ctx, state, target); diags.HasError() {
-			return diags
+		err := c.session.Hub.UntilGone(ctx, target, func(object *unstructured.Unstructured) string {
+			return "being deleted" + objects.HeldBy(object.GetFinalizers())
+		})
+		if err != nil {
+			return c.explainEnd(ctx, title, seen, err)
 		}
 	}
 	return nil
 }
 
-// removeUnborn deletes a data volume of this provider that has no claim yet.
-func (r *Resource) removeUnborn(ctx context.Context, state *model) diag.Diagnostics {
-	data, err := r.dataVolumes.Get(ctx, state.Namespace.ValueString(), state.Name.ValueString())
-	if err != nil || data.Annotations[api.AnnotationOrigin] == "" {
-		return nil // no such thing: the volume is gone
-	}
-	if err := r.dataVolumes.Delete(ctx, data.Namespace, data.Name, data.UID); err != nil && !apierrors.IsNotFound(err) {
-		return objects.NotDeleted(state.title(), err)
-	}
-	return r.awaitEnd(ctx, state, wait.Target{Resource: api.DataVolumes, Namespace: data.Namespace, Name: data.Name, UID: data.UID})
-}
-
-func (r *Resource) awaitEnd(ctx context.Context, state *model, target wait.Target) diag.Diagnostics {
-	err := r.Session.Hub.UntilGone(ctx, target, func(object *unstructured.Unstructured) string {
-		return "being deleted" + objects.HeldBy(object.GetFinalizers())
-	})
-	if err == nil {
-		return nil
-	}
+func (c clients) explainEnd(ctx context.Context, title string, seen *volume, err error) error {
 	hint := ""
-	after, cancel := afterwards(ctx)
+	after, cancel := wait.Afterwards(ctx)
 	defer cancel()
-	if users, _ := r.users(after, target.Namespace, target.Name); len(users) > 0 {
+	if users, _ := c.users(after, seen.Namespace, seen.Name); len(users) > 0 {
 		hint = fmt.Sprintf("It is used by the virtual machine %s, so Kubernetes keeps it until that has ended.", strings.Join(users, ", "))
 	}
-	return diag.Diagnostics{diagnose.API("delete", state.title(), paragraphs(hint, objects.LeftDeleting), err)}
+	return &objects.DescribedError{Diagnostics: diag.Diagnostics{diagnose.API("delete", title, diagnose.Paragraphs(hint, objects.LeftDeleting), err)}}
 }
 
-// requestDeletion asks for the deletion. A machine that is itself being deleted stands in
-// the way only until it is gone, which Harvester may notice a moment late.
-func (r *Resource) requestDeletion(ctx context.Context, state *model, claim *corev1.PersistentVolumeClaim) diag.Diagnostics {
-	for {
-		err := r.claims.Delete(ctx, claim.Namespace, claim.Name, claim.UID)
-		if err == nil || apierrors.IsNotFound(err) {
-			return nil
+// requestDeletion asks for the deletion. A machine that is itself being deleted stands in the way only until
+// it is gone, which Harvester may notice a moment late; from others the volume is taken, if that is allowed.
+func (c clients) requestDeletion(ctx context.Context, state *model, seen *volume, letGo *release) diag.Diagnostics {
+	if seen.unborn {
+		if err := c.dataVolumes.Delete(ctx, seen.Namespace, seen.Name, seen.data.UID); err != nil && !apierrors.IsNotFound(err) {
+			return objects.NotDeleted(state.title(), err)
 		}
-		machine, inUse := userOf(err, claim.Namespace)
+		return nil
+	}
+	for {
+		err := c.claims.Delete(ctx, seen.Namespace, seen.Name, seen.UID)
+		if err == nil || apierrors.IsNotFound(err) {
+			return letGo.warning(state)
+		}
+		machine, inUse := userOf(err, seen.Namespace)
 		switch {
 		case !inUse:
 			return objects.NotDeleted(state.title(), err)
-		case !r.leaving(ctx, machine, claim.Name):
+		case letGo.allowed:
+			if diags := c.detach(ctx, state, machine, seen.Name, letGo); diags.HasError() {
+				return diags
+			}
+		case !c.leaving(ctx, machine, seen.Name):
 			return diag.Diagnostics{inUseDiagnostic(state, machine)}
 		}
 		if wait.Pause(ctx, 500*time.Millisecond); ctx.Err() != nil {
@@ -122,7 +131,7 @@ func userOf(err error, namespace string) (machine string, inUse bool) {
 const grace = 15 * time.Second
 
 // leaving waits until a machine has given the volume up, if it begins to do so, and says whether it did.
-func (r *Resource) leaving(ctx context.Context, machine, claim string) bool {
+func (c clients) leaving(ctx context.Context, machine, claim string) bool {
 	namespace, name, err := tfbase.ParseID(machine)
 	if err != nil {
 		return false
@@ -130,7 +139,7 @@ func (r *Resource) leaving(ctx context.Context, machine, claim string) bool {
 	target := wait.Target{Resource: api.VirtualMachines, Namespace: namespace, Name: name}
 	limited, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
-	object, err := r.Session.Hub.Until(limited, target, func(object *unstructured.Unstructured) (wait.Progress, error) {
+	object, err := c.session.Hub.Until(limited, target, func(object *unstructured.Unstructured) (wait.Progress, error) {
 		leaves, err := givesUp(object, claim)
 		return wait.Progress{Done: leaves}, err
 	}, wait.Options{})
@@ -139,7 +148,7 @@ func (r *Resource) leaving(ctx context.Context, machine, claim string) bool {
 	}
 	if object != nil && object.GetDeletionTimestamp() != nil {
 		target.UID = object.GetUID()
-		_ = r.Session.Hub.UntilGone(ctx, target, func(*unstructured.Unstructured) string { return "the virtual machine ends" })
+		_ = c.session.Hub.UntilGone(ctx, target, func(*unstructured.Unstructured) string { return "the virtual machine ends" })
 	}
 	return true // if it is not gone, the time is up
 }
@@ -156,6 +165,7 @@ func givesUp(object *unstructured.Unstructured, claim string) (bool, error) {
 func inUseDiagnostic(state *model, machine string) diag.Diagnostic {
 	return diag.NewErrorDiagnostic("Volume in use", fmt.Sprintf(
 		"The %s cannot be deleted, because the virtual machine %q has it. It was not deleted.\n\n"+
-			"Delete the machine, or detach the volume from it, then apply again. Where Terraform manages the machine, let it refer to the volume "+
-			"(existing_volume_name = harvester_volume.<name>.name), so that it goes first.", state.title(), machine))
+			"If this configuration takes it off the machine, there are two ways: change the machine first (terraform apply -target=harvester_virtualmachine.<name>), "+
+			"or put the volume back, with force_detach = true, apply that, and remove it again. Else detach it in Harvester's dashboard, or delete the machine.",
+		state.title(), machine))
 }

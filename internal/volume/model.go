@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,77 +21,55 @@ import (
 
 // model is harvester_volume as Terraform has it.
 type model struct {
-	ID          types.String `tfsdk:"id"`
-	Name        types.String `tfsdk:"name"`
-	Namespace   types.String `tfsdk:"namespace"`
-	Description types.String `tfsdk:"description"`
-	Tags        types.Map    `tfsdk:"tags"`
-	Labels      types.Map    `tfsdk:"labels"`
-
+	tfbase.NamespacedModel
 	Size             types.String `tfsdk:"size"`
 	Image            types.String `tfsdk:"image"`
 	StorageClassName types.String `tfsdk:"storage_class_name"`
 	VolumeMode       types.String `tfsdk:"volume_mode"`
 	AccessMode       types.String `tfsdk:"access_mode"`
-
-	State      types.String `tfsdk:"state"`
-	Message    types.String `tfsdk:"message"`
-	Phase      types.String `tfsdk:"phase"`
-	AttachedVM types.String `tfsdk:"attached_vm"`
-
-	Timeouts *tfbase.Timeouts `tfsdk:"timeouts"`
+	ForceDetach      types.Bool   `tfsdk:"force_detach"`
+	Phase            types.String `tfsdk:"phase"`
+	AttachedVM       types.String `tfsdk:"attached_vm"`
 }
 
-func (m *model) metadata() tfbase.Metadata {
-	return tfbase.Metadata{Description: m.Description, Tags: m.Tags, Labels: m.Labels}
-}
-
-// id is known even while the attribute of that name is not.
-func (m *model) id() string { return tfbase.ID(m.Namespace.ValueString(), m.Name.ValueString()) }
-
-func (m *model) title() string { return `volume "` + m.id() + `"` }
+func (m *model) title() string { return tfbase.Title("volume", m) }
 
 // image is the id of the image; "" if there is none, or it is not known.
 func (m *model) image() string { return qualified(m.Image, m.Namespace.ValueString()) }
 
-// claim builds the object to create, of the class (nil: the server's choice).
-func (m *model) claim(ctx context.Context, class *string) (*corev1.PersistentVolumeClaim, diag.Diagnostics) {
-	labels, diags := m.metadata().Labelled(ctx)
-	annotations := m.metadata().Annotated()
-	if image := m.image(); image != "" {
-		annotations[api.AnnotationImageID] = image
-	}
+// ToAPI builds the object to create. Its class is the server's choice unless it is named.
+func (m *model) ToAPI(context.Context) (*volume, diag.Diagnostics) {
 	mode := corev1.PersistentVolumeMode(m.VolumeMode.ValueString())
 	claim := &corev1.PersistentVolumeClaim{
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace: m.Namespace.ValueString(), Name: m.Name.ValueString(), Labels: labels, Annotations: annotations,
-		},
+		ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{api.AnnotationOrigin: Type}},
 		Spec: corev1.PersistentVolumeClaimSpec{
-			AccessModes:      []corev1.PersistentVolumeAccessMode{corev1.PersistentVolumeAccessMode(m.AccessMode.ValueString())},
-			VolumeMode:       &mode,
-			StorageClassName: class,
+			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.PersistentVolumeAccessMode(m.AccessMode.ValueString())},
+			VolumeMode:  &mode,
 		},
+	}
+	if image := m.image(); image != "" {
+		claim.Annotations[api.AnnotationImageID] = image
+	}
+	if name := m.StorageClassName.ValueString(); name != "" {
+		claim.Spec.StorageClassName = &name
 	}
 	if size := sizeOf(m.Size); size != nil {
 		claim.Spec.Resources.Requests = corev1.ResourceList{corev1.ResourceStorage: *size}
 	}
-	return claim, diags
+	return &volume{PersistentVolumeClaim: claim}, nil
 }
 
-// read fills the model from what was seen. How the user writes things stays, where it
-// means the same.
-func (m *model) read(seen sight) {
-	claim := seen.claim
-	imported := m.Size.IsNull() // everything else fills it first
-	metadata := m.metadata().Read(described(claim, imported), imported)
-	m.Description, m.Tags, m.Labels = metadata.Description, metadata.Tags, metadata.Labels
-
-	m.Namespace, m.Name = types.StringValue(claim.Namespace), types.StringValue(claim.Name)
-	m.ID = types.StringValue(m.id())
-	m.readSpec(claim, seen.image)
+// FromAPI fills the model. How the user writes things stays, where it means the same.
+func (m *model) FromAPI(_ context.Context, seen *volume, imported bool) diag.Diagnostics {
+	if imported {
+		m.Labels = described(seen.Labels, m.Labels)
+		m.ForceDetach = types.BoolValue(false)
+	}
+	m.readSpec(seen.PersistentVolumeClaim, seen.image)
 	m.State, m.Message = types.StringValue(seen.state()), types.StringValue(seen.message())
-	m.Phase = types.StringValue(string(claim.Status.Phase))
+	m.Phase = types.StringValue(string(seen.Status.Phase))
 	m.AttachedVM = types.StringValue(strings.Join(seen.users, ","))
+	return nil
 }
 
 func (m *model) readSpec(claim *corev1.PersistentVolumeClaim, image string) {
@@ -121,22 +101,22 @@ func classOf(claim *corev1.PersistentVolumeClaim) string {
 	return *claim.Spec.StorageClassName
 }
 
-// described is the claim's metadata without the labels that the machinery puts on volumes:
+// described are the labels of an imported volume without those that the machinery puts on volumes:
 // an import shall adopt only those that people have set.
-func described(claim *corev1.PersistentVolumeClaim, imported bool) metav1.Object {
-	if !imported {
-		return claim
-	}
-	meta := claim.ObjectMeta.DeepCopy()
-	for key, value := range meta.Labels {
+func described(live map[string]string, labels types.Map) types.Map {
+	kept := map[string]attr.Value{}
+	for key, value := range labels.Elements() {
 		domain, _, qualified := strings.Cut(key, "/")
 		machinery := qualified && slices.ContainsFunc([]string{"kubernetes.io", "kubevirt.io", "longhorn.io"},
 			func(suffix string) bool { return domain == suffix || strings.HasSuffix(domain, "."+suffix) })
-		if machinery || key == "app" && value == "containerized-data-importer" {
-			delete(meta.Labels, key)
+		if !machinery && (key != "app" || live[key] != "containerized-data-importer") {
+			kept[key] = value
 		}
 	}
-	return meta
+	if len(kept) == 0 {
+		return types.MapNull(types.StringType)
+	}
+	return types.MapValueMust(types.StringType, kept)
 }
 
 // grows says that the plan wants a larger volume than there is.
@@ -154,15 +134,21 @@ func compare(a, b types.String) int {
 	return x.Cmp(*y)
 }
 
-// patch is the merge patch from the state before to the plan; empty if nothing changes.
-func (m *model) patch(ctx context.Context, before *model) (map[string]any, diag.Diagnostics) {
-	patch := map[string]any{}
-	metadata, diags := tfbase.Patch(ctx, before.metadata(), m.metadata())
-	if len(metadata) > 0 {
-		patch["metadata"] = metadata
+// Changes is the merge patch of what can change in a volume: it can grow.
+func (m *model) Changes(_ context.Context, before *model) (map[string]any, diag.Diagnostics) {
+	if !m.grows(before) {
+		return nil, nil
 	}
-	if m.grows(before) {
-		patch["spec"] = map[string]any{"resources": map[string]any{"requests": map[string]any{"storage": sizeOf(m.Size).String()}}}
+	return map[string]any{"spec": map[string]any{"resources": map[string]any{"requests": map[string]any{"storage": sizeOf(m.Size).String()}}}}, nil
+}
+
+// checkModes: Harvester's dashboard does not offer a file system over an image, but its
+// API takes it.
+func (m *model) checkModes() (diags diag.Diagnostics) {
+	if m.Image.ValueString() != "" && m.VolumeMode.ValueString() == string(corev1.PersistentVolumeFilesystem) {
+		diags.AddAttributeWarning(path.Root("volume_mode"), "File system over an image",
+			"An image is a whole disk, so Harvester gives its volumes the volume_mode Block. With Filesystem, only a storage class of the backend cdi that has no block volumes "+
+				"can make a volume that a virtual machine can use.")
 	}
-	return patch, diags
+	return diags
 }

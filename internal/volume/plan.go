@@ -11,47 +11,15 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/resource"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
-
-// ModifyPlan passes a new volume through the gate of its image and Harvester's own checks,
-// and judges changes of the size. It runs in the plan walk and again in the apply walk.
-func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if req.Plan.Raw.IsNull() {
-		return
-	}
-	var plan, state model
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	if req.State.Raw.IsNull() {
-		resp.Diagnostics.Append(r.planCreate(ctx, &plan)...)
-		return
-	}
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	switch {
-	case resp.Diagnostics.HasError():
-	case state.State.ValueString() == stateTerminating:
-		// Only a new volume can take its place. The unknown state makes the replacement visible, with its reason.
-		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("state"), types.StringUnknown())...)
-		resp.RequiresReplace.Append(path.Root("state"))
-	case plan.replaces(&state):
-		// The second half is planned as a creation. By the time that is applied, the old volume is gone.
-		resp.Diagnostics.Append(r.planMissingClass(ctx, &plan, diag.SeverityError)...)
-	case plan.same(&state):
-		resp.Plan.Raw = req.State.Raw
-	case plan.shrinks(&state):
-		resp.Diagnostics.Append(shrinkage(&plan, &state))
-	case plan.grows(&state):
-		resp.Diagnostics.Append(r.planGrowth(ctx, &plan, &state)...)
-	}
-}
 
 // same says that the plan differs from the state only in what is computed anew.
 func (m *model) same(state *model) bool {
@@ -78,22 +46,22 @@ func (m *model) replaces(state *model) bool {
 }
 
 // planMissingClass: there is no such storage class, and this run is not known to make it.
-func (r *Resource) planMissingClass(ctx context.Context, plan *model, severity diag.Severity) diag.Diagnostics {
+func (c clients) planMissingClass(ctx context.Context, plan *model, severity diag.Severity) diag.Diagnostics {
 	name := plan.StorageClassName.ValueString()
-	if r.Session == nil || r.Session.PlanChecks == tfbase.ChecksOff || name == "" || plan.Image.IsUnknown() || plan.image() != "" ||
-		r.Session.Promised(tfbase.PromisedClass(name)) {
+	if c.session.PlanChecks == session.ChecksOff || name == "" || plan.Image.IsUnknown() || plan.image() != "" ||
+		c.session.Classes.Has(session.ClassName(name)) {
 		return nil
 	}
-	if _, err := r.classes.Recent(ctx, "", name); !apierrors.IsNotFound(err) {
-		return nil
+	if _, err := c.classes.Recent(ctx, "", name); !apierrors.IsNotFound(err) {
+		return c.session.Unchecked(err)
 	}
 	found := diag.NewAttributeErrorDiagnostic(classPath, "Storage class not found", fmt.Sprintf(
 		"There is no storage class %q in this cluster, so the %s could not be made now.\n\n"+
 			"Choose another, or refer to the resource that creates it (harvester_storageclass.<name>.name), so that Terraform makes it first.", name, plan.title()))
 	if severity == diag.SeverityWarning {
-		return tfbase.Warnings(found)
+		return session.Warnings(found)
 	}
-	return r.Session.PlanChecks.Soften(found)
+	return c.session.PlanChecks.Soften(found)
 }
 
 func shrinkage(plan, state *model) diag.Diagnostic {
@@ -103,38 +71,49 @@ func shrinkage(plan, state *model) diag.Diagnostic {
 		plan.title(), state.Size.ValueString(), plan.Size.ValueString(), state.Size.ValueString()))
 }
 
-// planCreate checks a creation, or the second half of a replacement.
-func (r *Resource) planCreate(ctx context.Context, plan *model) diag.Diagnostics {
-	if r.Session == nil {
+// check passes a new volume through the gate of its image and Harvester's own checks, and judges
+// changes of the size. At apply, prepare and the request itself do.
+func check(ctx context.Context, checking *tfbase.Checking[*model]) diag.Diagnostics {
+	c := clientsOf(checking.Session)
+	switch {
+	case checking.Applying:
 		return nil
+	case checking.State == nil:
+		return c.planCreate(ctx, checking.Plan)
+	case checking.Plan.grows(checking.State):
+		return c.planGrowth(ctx, checking.Plan, checking.State)
 	}
+	return nil
+}
+
+// planCreate checks a creation, or the second half of a replacement.
+func (c clients) planCreate(ctx context.Context, plan *model) diag.Diagnostics {
 	var diags diag.Diagnostics
 	if plan.image() != "" && !plan.Namespace.IsUnknown() {
-		diags.Append(plancheck.Plan(ctx, r.Session, plan.use())...)
+		diags.Append(plancheck.Plan(ctx, c.session, plan.use())...)
 	}
-	if diags.HasError() || r.Session.PlanChecks == tfbase.ChecksOff {
-		return diags
-	}
-	diags.Append(r.planClass(ctx, plan)...)
 	if !diags.HasError() {
-		diags.Append(r.rehearse(ctx, plan)...)
+		diags.Append(c.planClass(ctx, plan)...)
 	}
-	return r.Session.PlanChecks.Soften(diags...)
+	if !diags.HasError() {
+		diags.Append(c.rehearse(ctx, plan)...)
+	}
+	return diags
 }
 
 // planClass judges the storage class as far as it is known. One that is not there may be
 // made in this run.
-func (r *Resource) planClass(ctx context.Context, plan *model) diag.Diagnostics {
+func (c clients) planClass(ctx context.Context, plan *model) diag.Diagnostics {
 	if plan.Image.IsUnknown() || plan.StorageClassName.IsUnknown() && plan.image() == "" {
 		return nil
 	}
 	name := plan.StorageClassName.ValueString()
 	if id := plan.image(); id != "" {
 		namespace, imageName, err := tfbase.ParseID(id)
-		if err != nil || r.Session.Promised(id) {
+		if err != nil || c.session.Images.Has(session.ImageID(id)) {
 			return nil
 		}
-		image, err := r.images.Recent(ctx, namespace, imageName)
+		image, err := c.images.Recent(ctx, namespace, imageName)
 		if err != nil || !imagestate.Of(image).Ready() {
 			return nil // the gate has judged it
 		}
@@ -143,29 +122,26 @@ func (r *Resource) planClass(ctx context.Context, plan *model) diag.Diagnostics 
 		}
 		name = image.Status.StorageClassName
 	}
-	class, err := r.classes.Recent(ctx, "", name)
+	class, err := c.classes.Recent(ctx, "", name)
 	if err != nil {
-		return r.planMissingClass(ctx, plan, diag.SeverityWarning)
+		return c.planMissingClass(ctx, plan, diag.SeverityWarning)
 	}
 	return checkModes(plan, class)
 }
 
 // rehearse lets Harvester's own webhooks and the quota judge the volume at plan, by a create
 // that stores nothing. A namespace that is missing may be made in the same run.
-func (r *Resource) rehearse(ctx context.Context, plan *model) diag.Diagnostics {
+func (c clients) rehearse(ctx context.Context, plan *model) diag.Diagnostics {
 	if !plan.known() {
 		return nil
 	}
-	claim, diags := plan.claim(ctx, nil)
-	if name := plan.StorageClassName.ValueString(); name != "" {
-		claim.Spec.StorageClassName = &name
-	}
+	wanted, diags := tfbase.Wanted[model, volume](ctx, plan)
 	if diags.HasError() {
 		return diags
 	}
-	err := r.claims.DryRunCreate(ctx, claim.Namespace, claim)
+	err := c.claims.DryRunCreate(ctx, wanted.Namespace, wanted.PersistentVolumeClaim)
 	if err == nil || !kube.Refused(err) {
-		return nil // or something that the apply will report better
+		return c.session.Unchecked(err) // or something that the apply will report better
 	}
 	return diag.Diagnostics{diagnose.API("plan", plan.title(), "Harvester was asked without creating anything.", err)}
 }
@@ -176,20 +152,17 @@ func (m *model) known() bool {
 }
 
 // planGrowth judges whether the volume can grow as things are.
-func (r *Resource) planGrowth(ctx context.Context, plan, state *model) diag.Diagnostics {
-	if r.Session == nil || r.Session.PlanChecks == tfbase.ChecksOff {
-		return nil
-	}
-	class, err := r.classes.Recent(ctx, "", state.StorageClassName.ValueString())
+func (c clients) planGrowth(ctx context.Context, plan, state *model) diag.Diagnostics {
+	class, err := c.classes.Recent(ctx, "", state.StorageClassName.ValueString())
 	if err == nil && (class.AllowVolumeExpansion == nil || !*class.AllowVolumeExpansion) {
-		return r.Session.PlanChecks.Soften(diag.NewAttributeErrorDiagnostic(path.Root("size"), "Storage class does not let volumes grow", fmt.Sprintf(
+		return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("size"), "Storage class does not let volumes grow", fmt.Sprintf(
 			"The %s has %s, and the configuration asks for %s, but its storage class %q has allow_volume_expansion = false.\n\n"+
 				"Set the size to %s again, or let the class's volumes grow first (allow_volume_expansion = true).",
-			plan.title(), state.Size.ValueString(), plan.Size.ValueString(), class.Name, state.Size.ValueString())))
+			plan.title(), state.Size.ValueString(), plan.Size.ValueString(), class.Name, state.Size.ValueString()))}
 	}
-	err = r.rehearseGrowth(ctx, plan)
-	if err == nil || kube.Transient(err) || apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
-		return nil
+	err = c.rehearseGrowth(ctx, plan)
+	if err == nil || !kube.Refused(err) && !apierrors.IsForbidden(err) {
+		return c.session.Unchecked(err)
 	}
-	return r.Session.PlanChecks.Soften(diag.WithPath(path.Root("size"), growthRefused(plan, "Harvester was asked without changing anything.", err)))
+	return diag.Diagnostics{diag.WithPath(path.Root("size"), growthRefused(plan, "Harvester was asked without changing anything.", err))}
 }

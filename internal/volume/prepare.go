@@ -11,25 +11,14 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	corev1 "k8s.io/api/core/v1"
-	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
-
-const nothingDone = "Nothing was created or changed."
-
-// order is a volume to be made.
-type order struct {
-	// claim is the volume: as it is wanted, and then as it was made.
-	claim *corev1.PersistentVolumeClaim
-	// data makes CDI make and fill the claim; nil if the claim is made directly.
-	data *api.DataVolume
-	// class is the volume's storage class; nil if it could not be read.
-	class *storagev1.StorageClass
-}
 
 // use is the use that the volume makes of its image.
 func (m *model) use() plancheck.Use {
@@ -43,45 +32,33 @@ func (m *model) use() plancheck.Use {
 	return use
 }
 
-// prepare does all the checks before the first write. It writes nothing.
-func (r *Resource) prepare(ctx context.Context, plan *model) (*order, diag.Diagnostics) {
+// prepare does all the checks before the first write, and fills in what they find: the class, and for an
+// image of the backend cdi a data volume. Such a volume is a copy of the image's own volume, which CDI
+// makes; Harvester does the same for the disks of machines (vm_controller.go). It writes nothing.
+func prepare(ctx context.Context, s *session.Session, plan *model, wanted *volume) diag.Diagnostics {
+	c := clientsOf(s)
 	var image *api.VirtualMachineImage
 	var diags diag.Diagnostics
 	if plan.image() != "" {
-		if image, diags = plancheck.Apply(ctx, r.Session, plan.use()); diags.HasError() {
-			return nil, diags
+		if image, diags = plancheck.Apply(ctx, s, plan.use()); diags.HasError() {
+			return diags
 		}
 	}
-	class, more := r.class(ctx, plan, image)
+	class, more := c.class(ctx, plan, image)
 	if diags.Append(more...); diags.HasError() {
-		return nil, diags
+		return diags
 	}
-	wanted, more := plan.order(ctx, image, class)
-	if diags.Append(more...); diags.HasError() || wanted.data == nil {
-		return wanted, diags
-	}
-	return wanted, append(diags, r.checkCopy(ctx, plan, wanted)...)
-}
-
-// order is what is to be made for the plan. The volume of an image of the backend cdi is a copy of the image's own
-// volume, which CDI makes; Harvester does the same for the disks of machines (vm_controller.go).
-func (m *model) order(ctx context.Context, image *api.VirtualMachineImage, class *storagev1.StorageClass) (*order, diag.Diagnostics) {
-	var name *string
-	switch {
+	switch wanted.class = class; {
 	case class != nil:
-		name = &class.Name
+		wanted.Spec.StorageClassName = &class.Name
 	case image != nil:
-		name = &image.Status.StorageClassName
-	case m.StorageClassName.ValueString() != "":
-		name = m.StorageClassName.ValueStringPointer()
+		wanted.Spec.StorageClassName = &image.Status.StorageClassName
 	}
-	claim, diags := m.claim(ctx, name)
-	claim.Annotations[api.AnnotationOrigin] = origin(claim)
-	wanted := &order{claim: claim, class: class}
-	if image != nil && image.Spec.Backend == api.BackendCDI {
-		wanted.data = dataVolume(claim, image)
+	if image == nil || image.Spec.Backend != api.BackendCDI {
+		return diags
 	}
-	return wanted, diags
+	wanted.data = dataVolume(wanted.PersistentVolumeClaim, image)
+	return append(diags, c.checkCopy(ctx, plan, wanted)...)
 }
 
 // dataVolume asks CDI for the claim, filled with the image. CDI hands labels and
@@ -104,7 +81,7 @@ func dataVolume(claim *corev1.PersistentVolumeClaim, image *api.VirtualMachineIm
 // claimOf is the claim that a data volume asks for.
 func claimOf(data *api.DataVolume) *corev1.PersistentVolumeClaim {
 	return &corev1.PersistentVolumeClaim{
-		ObjectMeta: metav1.ObjectMeta{Namespace: data.Namespace, Name: data.Name, Labels: data.Labels, Annotations: data.Annotations},
+		ObjectMeta: metav1.ObjectMeta{Namespace: data.Namespace, Name: data.Name, UID: data.UID, Labels: data.Labels, Annotations: data.Annotations},
 		Spec: corev1.PersistentVolumeClaimSpec{
 			AccessModes: data.Spec.Storage.AccessModes, VolumeMode: data.Spec.Storage.VolumeMode,
 			Resources: data.Spec.Storage.Resources, StorageClassName: data.Spec.Storage.StorageClassName,
@@ -115,17 +92,17 @@ func claimOf(data *api.DataVolume) *corev1.PersistentVolumeClaim {
 
 // checkCopy: CDI does not copy into a claim that asks for less than the image's own,
 // which is larger than the image on a file system. An unreadable one is left to CDI.
-func (r *Resource) checkCopy(ctx context.Context, plan *model, wanted *order) diag.Diagnostics {
+func (c clients) checkCopy(ctx context.Context, plan *model, wanted *volume) diag.Diagnostics {
 	source := wanted.data.Spec.Source.PVC
-	claim, err := r.claims.Get(ctx, source.Namespace, source.Name)
+	claim, err := c.claims.Get(ctx, source.Namespace, source.Name)
 	if err != nil {
 		return nil
 	}
-	needed, asked := claim.Spec.Resources.Requests.Storage(), wanted.claim.Spec.Resources.Requests.Storage()
+	needed, asked := claim.Spec.Resources.Requests.Storage(), wanted.Spec.Resources.Requests.Storage()
 	if asked.Cmp(*needed) >= 0 {
 		return nil
 	}
 	return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("size"), "Volume smaller than its image's", fmt.Sprintf(
 		"The %s has a size of %s, but the image %q itself is stored in a volume of %s, and only a volume of at least that size can be copied from it. %s\n\n"+
-			"Set the size to at least %s.", plan.title(), plan.Size.ValueString(), plan.image(), needed, nothingDone, needed))}
+			"Set the size to at least %s.", plan.title(), plan.Size.ValueString(), plan.image(), needed, tfbase.NothingDone, needed))}
 }

@@ -518,6 +518,7 @@ resource "harvester_virtualmachine" "test" {
 func TestAccVolume_cdi(t *testing.T) {
 	t.Parallel()
 	cluster, name := acctest.Shared(t), acctest.Name(t)
+	abandon := cluster.WatchMark(t, api.PersistentVolumeClaims, "default", name)
 	path, _ := acctest.RawImage(t, 2<<20)
 	image := fmt.Sprintf(`
 resource "harvester_storageclass" "test" {
@@ -561,7 +562,7 @@ resource "harvester_image" "test" {
 			{ResourceName: address, ImportState: true, ImportStateVerify: true},
 			{Config: image + "removed {\n  from = harvester_volume.test\n  lifecycle {\n    destroy = false\n  }\n}\n"},
 			{ // as after a kill: the copy is taken over
-				Config: volume("10Mi"), ConfigPlanChecks: planned(plancheck.ResourceActionCreate),
+				PreConfig: abandon, Config: volume("10Mi"), ConfigPlanChecks: planned(plancheck.ResourceActionCreate),
 			},
 			{Config: volume("20Mi"), ConfigPlanChecks: planned(plancheck.ResourceActionUpdate)},
 			{Config: volume("1Mi"), PlanOnly: true, ExpectError: regexp.MustCompile(`Volume cannot shrink`)},
@@ -633,15 +634,17 @@ func TestAccVolume_terminating(t *testing.T) {
 func TestAccVolume_takesOverItsOwn(t *testing.T) {
 	t.Parallel()
 	cluster, name := acctest.Shared(t), acctest.Name(t)
+	abandon := cluster.WatchMark(t, api.PersistentVolumeClaims, "default", name)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             gone(cluster, name),
 		Steps: []resource.TestStep{
 			{Config: config(name, `description = "old"`)},
 			{Config: "removed {\n  from = harvester_volume.test\n  lifecycle {\n    destroy = false\n  }\n}\n"},
-			{Config: config(name, `description = "new"`), ConfigStateChecks: []statecheck.StateCheck{expect("description", text("new"))}},
+			{Config: config(name, `description = "new"`), ExpectError: regexp.MustCompile(`Volume already exists`)},
+			{PreConfig: abandon, Config: config(name, `description = "new"`), ConfigStateChecks: []statecheck.StateCheck{expect("description", text("new"))}},
 			{Config: "removed {\n  from = harvester_volume.test\n  lifecycle {\n    destroy = false\n  }\n}\n"},
-			{Config: config(name, `size = "2Gi"`), ExpectError: regexp.MustCompile(`Volume already exists`)},
+			{PreConfig: abandon, Config: config(name, `size = "2Gi"`), ExpectError: regexp.MustCompile(`(?s)Volume already exists.*with other\s+settings`)},
 			{Config: config(name, ""), ConfigPlanChecks: planned(plancheck.ResourceActionCreate)},
 		},
 	})

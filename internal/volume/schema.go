@@ -4,13 +4,12 @@
 package volume
 
 import (
-	"context"
 	"maps"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
-	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
@@ -26,11 +25,6 @@ var limits = tfbase.Limits{Create: 30 * time.Minute, Read: 2 * time.Minute, Upda
 
 // defaultSize is the official provider's.
 const defaultSize = "1Gi"
-
-// Schema describes harvester_volume.
-func (r *Resource) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
-	resp.Schema = volumeSchema()
-}
 
 func volumeSchema() schema.Schema {
 	attributes := tfbase.Namespaced("volume")
@@ -48,42 +42,45 @@ func volumeSchema() schema.Schema {
 func arguments() map[string]schema.Attribute {
 	replace := []planmodifier.String{stringplanmodifier.RequiresReplace()}
 	return map[string]schema.Attribute{
-		"size": schema.StringAttribute{
+		"size": tfbase.Advised(schema.StringAttribute{
 			Optional: true, Computed: true, Default: stringdefault.StaticString(defaultSize),
-			MarkdownDescription: "Size of the volume, as in `20Gi`; with `image` at least the image's `virtual_size`. Default: `" + defaultSize + "`. " +
-				"A larger size lets the volume grow in place; a smaller one is refused.",
-			PlanModifiers: []planmodifier.String{sameQuantity{}},
-			Validators:    []validator.String{tfbase.Quantity()},
-		},
-		"image": schema.StringAttribute{
+			MarkdownDescription: "Size of the volume, as in `20Gi`; with `image` at least the image's `virtual_size`.",
+			PlanModifiers:       []planmodifier.String{sameQuantity{}},
+			Validators:          []validator.String{tfbase.Quantity()},
+		}, "Default: `"+defaultSize+"`. A larger size lets the volume grow in place; a smaller one is refused."),
+		"image": tfbase.Advised(schema.StringAttribute{
 			Optional: true,
 			MarkdownDescription: "Image the volume starts from: `harvester_image.<name>.id`, that is `namespace/name`, or the `name` of an image in the volume's namespace. " +
-				"The image must be ready. Without it the volume is empty. A change replaces the volume.",
+				"The image must be ready. Without it the volume is empty.",
 			PlanModifiers: append([]planmodifier.String{sameImage{}}, replace...),
 			Validators:    []validator.String{emptyOr(reference())},
-		},
-		"storage_class_name": schema.StringAttribute{
+		}, "A change replaces the volume."),
+		"storage_class_name": tfbase.Advised(schema.StringAttribute{
 			Optional: true, Computed: true,
-			MarkdownDescription: "Storage class of the volume. Default: the cluster's default class; with `image`, the image's own class, and no other is possible. " +
-				"A change replaces the volume.",
-			PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown(), stringplanmodifier.RequiresReplace()},
-			Validators:    []validator.String{tfbase.Name()},
-		},
-		"volume_mode": schema.StringAttribute{
+			MarkdownDescription: "Storage class of the volume.",
+			PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown(), stringplanmodifier.RequiresReplace()},
+			Validators:          []validator.String{tfbase.Name()},
+		}, "Default: the cluster's default class; with `image`, the image's own class, and no other is possible. A change replaces the volume."),
+		"volume_mode": tfbase.Advised(schema.StringAttribute{
 			Optional: true, Computed: true, Default: stringdefault.StaticString(string(corev1.PersistentVolumeBlock)),
-			MarkdownDescription: "`Block` or `Filesystem`. Default: `Block`. A change replaces the volume.",
+			MarkdownDescription: "`Block` or `Filesystem`.",
 			PlanModifiers:       replace,
 			Validators: []validator.String{stringvalidator.OneOf(
 				string(corev1.PersistentVolumeBlock), string(corev1.PersistentVolumeFilesystem))},
-		},
-		"access_mode": schema.StringAttribute{
+		}, "Default: `Block`. A change replaces the volume."),
+		"access_mode": tfbase.Advised(schema.StringAttribute{
 			Optional: true, Computed: true, Default: stringdefault.StaticString(string(corev1.ReadWriteMany)),
-			MarkdownDescription: "`ReadWriteMany`, `ReadWriteOnce` or `ReadOnlyMany`. Default: `ReadWriteMany`, which live migration needs. " +
-				"A change replaces the volume.",
-			PlanModifiers: replace,
+			MarkdownDescription: "`ReadWriteMany`, `ReadWriteOnce` or `ReadOnlyMany`.",
+			PlanModifiers:       replace,
 			Validators: []validator.String{stringvalidator.OneOf(
 				string(corev1.ReadWriteMany), string(corev1.ReadWriteOnce), string(corev1.ReadOnlyMany))},
-		},
+		}, "Default: `ReadWriteMany`, which live migration needs. A change replaces the volume."),
+		"force_detach": tfbase.Advised(schema.BoolAttribute{
+			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
+			MarkdownDescription: "Whether deleting the volume takes it off the virtual machine that has it, whoever manages that machine. A volume that was attached with `hot_plug` is unplugged; " +
+				"any other is deleted when the machine stops.",
+		}, "Default: `false`: a volume in use is deleted only if the same plan takes it off the machine. "+
+			"As the block is gone from the configuration when the volume is deleted, the argument counts as it was last applied."),
 	}
 }
 

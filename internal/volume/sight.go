@@ -26,9 +26,16 @@ const (
 	stateTerminating = "Terminating"
 )
 
-// sight is all there is to see of a volume.
-type sight struct {
-	claim *corev1.PersistentVolumeClaim
+// volume is a volume as the API has it, or is to have it: a claim, and what else there is to see of it.
+type volume struct {
+	*corev1.PersistentVolumeClaim
+	// data makes CDI make and fill the claim; nil if the claim is made directly. Unborn says that
+	// there is no claim yet, and this is what it will be.
+	data   *api.DataVolume
+	unborn bool
+	// class is the storage class of a new volume; nil if it could not be read.
+	class *storagev1.StorageClass
+
 	// image is the image it was made from; "" if nothing tells.
 	image string
 	// users are the virtual machines that have it, as namespace/name.
@@ -37,31 +44,31 @@ type sight struct {
 	awaitsUse bool
 }
 
-func (s sight) state() string {
+func (s *volume) state() string {
 	switch {
-	case s.claim.DeletionTimestamp != nil:
+	case s.DeletionTimestamp != nil:
 		return stateTerminating
-	case s.claim.Status.Phase == corev1.ClaimLost:
+	case s.Status.Phase == corev1.ClaimLost:
 		return stateFailed
 	case len(s.users) > 0:
 		return stateInUse
-	case filling(s.claim):
+	case filling(s.PersistentVolumeClaim):
 		return statePending
-	case s.claim.Status.Phase == corev1.ClaimBound, s.awaitsUse:
+	case s.Status.Phase == corev1.ClaimBound, s.awaitsUse:
 		return stateReady
 	}
 	return statePending
 }
 
-func (s sight) message() string {
-	switch growth := growing(s.claim); {
-	case s.claim.DeletionTimestamp != nil:
-		return "Being deleted" + objects.HeldBy(s.claim.Finalizers) + "."
-	case s.claim.Status.Phase == corev1.ClaimLost:
+func (s *volume) message() string {
+	switch growth := growing(s.PersistentVolumeClaim); {
+	case s.DeletionTimestamp != nil:
+		return "Being deleted" + objects.HeldBy(s.Finalizers) + "."
+	case s.Status.Phase == corev1.ClaimLost:
 		return "What held its data is gone."
-	case s.awaitsUse && s.claim.Status.Phase != corev1.ClaimBound:
-		return fmt.Sprintf("Its storage class %q makes it when a virtual machine first uses it.", classOf(s.claim))
-	case filling(s.claim):
+	case s.awaitsUse && s.Status.Phase != corev1.ClaimBound:
+		return fmt.Sprintf("Its storage class %q makes it when a virtual machine first uses it.", classOf(s.PersistentVolumeClaim))
+	case filling(s.PersistentVolumeClaim):
 		return "The contents of its image are being copied."
 	case growth != "":
 		return growth
@@ -89,46 +96,37 @@ func growing(claim *corev1.PersistentVolumeClaim) string {
 	return strings.Join(texts, ": ") + "."
 }
 
-// look reads all there is to see of a volume. The error is that of the volume itself if there is none.
-func (c clients) look(ctx context.Context, namespace, name string) (sight, error) {
-	return c.see(ctx, namespace, name, c.claims.Get)
-}
-
-// glance is look from lists that all volumes of a run share.
-func (c clients) glance(ctx context.Context, namespace, name string) (sight, error) {
-	return c.see(ctx, namespace, name, c.claims.Recent)
-}
-
 type get func(ctx context.Context, namespace, name string) (*corev1.PersistentVolumeClaim, error)
 
-func (c clients) see(ctx context.Context, namespace, name string, read get) (sight, error) {
+// see reads all there is to see of a volume. The error is that of the volume itself if there is none.
+func (c clients) see(ctx context.Context, namespace, name string, read get) (*volume, error) {
 	claim, err := read(ctx, namespace, name)
 	if apierrors.IsNotFound(err) {
 		return c.unborn(ctx, namespace, name, err)
 	}
 	if err != nil {
-		return sight{}, err
+		return nil, err
 	}
 	users, err := c.users(ctx, namespace, name)
 	if err != nil {
-		return sight{}, err
+		return nil, err
 	}
-	return sight{claim: claim, image: c.imageOf(ctx, claim), users: users, awaitsUse: c.awaitsUse(ctx, claim)}, nil
+	return &volume{PersistentVolumeClaim: claim, image: c.imageOf(ctx, claim), users: users, awaitsUse: c.awaitsUse(ctx, claim)}, nil
 }
 
 // unborn looks for a volume of this provider that CDI has not begun to make.
-func (c clients) unborn(ctx context.Context, namespace, name string, absent error) (sight, error) {
+func (c clients) unborn(ctx context.Context, namespace, name string, absent error) (*volume, error) {
 	data, err := c.dataVolumes.Get(ctx, namespace, name)
 	switch {
 	case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
-		return sight{}, absent
+		return nil, absent
 	case err != nil:
-		return sight{}, fmt.Errorf("read the data volume: %w", err)
+		return nil, fmt.Errorf("read the data volume: %w", err)
 	case data.Annotations[api.AnnotationOrigin] == "" || data.Spec.Storage == nil || data.DeletionTimestamp != nil:
-		return sight{}, absent
+		return nil, absent
 	}
 	claim := claimOf(data)
-	return sight{claim: claim, image: claim.Annotations[api.AnnotationImageID]}, nil
+	return &volume{PersistentVolumeClaim: claim, data: data, unborn: true, image: claim.Annotations[api.AnnotationImageID]}, nil
 }
 
 // users are the virtual machines that have the volume, running or not. Where machines

@@ -24,6 +24,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
@@ -76,21 +77,21 @@ func condition(kind corev1.PersistentVolumeClaimConditionType, message string) f
 func TestSight(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		sight          sight
+		sight          *volume
 		state, message string
 	}{
-		"bound":               {sight{claim: claimed()}, "Ready", ""},
-		"new":                 {sight{claim: claimed(in(""))}, "Pending", ""},
-		"pending":             {sight{claim: claimed(in(corev1.ClaimPending))}, "Pending", ""},
-		"pending until used":  {sight{claim: claimed(in(corev1.ClaimPending)), awaitsUse: true}, "Ready", `Its storage class "harvester-longhorn" makes it when a virtual machine first uses it.`},
-		"used":                {sight{claim: claimed(), users: []string{"default/vm"}}, "In-use", ""},
-		"used before bound":   {sight{claim: claimed(in(corev1.ClaimPending)), users: []string{"default/vm"}}, "In-use", ""},
-		"lost":                {sight{claim: claimed(in(corev1.ClaimLost)), users: []string{"default/vm"}}, "Failed", "What held its data is gone."},
-		"deleting":            {sight{claim: claimed(deleting), users: []string{"default/vm"}}, "Terminating", "Being deleted, held by kubernetes.io/pvc-protection."},
-		"being copied":        {sight{claim: claimed(copied("Running"))}, "Pending", "The contents of its image are being copied."},
-		"copied":              {sight{claim: claimed(copied("Succeeded"))}, "Ready", ""},
-		"growing":             {sight{claim: claimed(asking("2Gi"))}, "Ready", "Grows from 1Gi to 2Gi."},
-		"growing, with words": {sight{claim: claimed(asking("2Gi"), condition("Resizing", "waiting for a node."))}, "Ready", "Grows from 1Gi to 2Gi: waiting for a node."},
+		"bound":               {&volume{PersistentVolumeClaim: claimed()}, "Ready", ""},
+		"new":                 {&volume{PersistentVolumeClaim: claimed(in(""))}, "Pending", ""},
+		"pending":             {&volume{PersistentVolumeClaim: claimed(in(corev1.ClaimPending))}, "Pending", ""},
+		"pending until used":  {&volume{PersistentVolumeClaim: claimed(in(corev1.ClaimPending)), awaitsUse: true}, "Ready", `Its storage class "harvester-longhorn" makes it when a virtual machine first uses it.`},
+		"used":                {&volume{PersistentVolumeClaim: claimed(), users: []string{"default/vm"}}, "In-use", ""},
+		"used before bound":   {&volume{PersistentVolumeClaim: claimed(in(corev1.ClaimPending)), users: []string{"default/vm"}}, "In-use", ""},
+		"lost":                {&volume{PersistentVolumeClaim: claimed(in(corev1.ClaimLost)), users: []string{"default/vm"}}, "Failed", "What held its data is gone."},
+		"deleting":            {&volume{PersistentVolumeClaim: claimed(deleting), users: []string{"default/vm"}}, "Terminating", "Being deleted, held by kubernetes.io/pvc-protection."},
+		"being copied":        {&volume{PersistentVolumeClaim: claimed(copied("Running"))}, "Pending", "The contents of its image are being copied."},
+		"copied":              {&volume{PersistentVolumeClaim: claimed(copied("Succeeded"))}, "Ready", ""},
+		"growing":             {&volume{PersistentVolumeClaim: claimed(asking("2Gi"))}, "Ready", "Grows from 1Gi to 2Gi."},
+		"growing, with words": {&volume{PersistentVolumeClaim: claimed(asking("2Gi"), condition("Resizing", "waiting for a node."))}, "Ready", "Grows from 1Gi to 2Gi: waiting for a node."},
 	} {
 		if state, message := test.sight.state(), test.sight.message(); state != test.state || message != test.message {
 			t.Errorf("%s: got %s, %q; want %s, %q", name, state, message, test.state, test.message)
@@ -122,7 +123,7 @@ func TestRead(t *testing.T) {
 		"app.kubernetes.io/managed-by": "cdi-controller", "cdi.kubevirt.io/x": "y", "example.com/app": "kept",
 	}
 	var imported model
-	imported.read(sight{claim: claim, image: "default/ubuntu", users: []string{"default/a", "default/b"}})
+	fillWith(t, &imported, &volume{PersistentVolumeClaim: claim, image: "default/ubuntu", users: []string{"default/a", "default/b"}})
 	got := fmt.Sprint(imported.ID, imported.Size, imported.Image, imported.StorageClassName, imported.VolumeMode, imported.AccessMode,
 		imported.Labels, imported.Tags, imported.AttachedVM, imported.Phase)
 	want := `"default/data""2Gi""default/ubuntu""harvester-longhorn""Block""ReadWriteMany"{"example.com/app":"kept","team":"blue"}{"os":"linux"}"default/a,default/b""Bound"`
@@ -131,9 +132,10 @@ func TestRead(t *testing.T) {
 	}
 
 	// How the user writes it stays, and so does what nothing tells any more.
-	kept := model{Namespace: types.StringValue("default"), Size: types.StringValue("2048Mi"), Image: types.StringValue("ubuntu"), AccessMode: types.StringValue("ReadWriteMany")}
+	kept := model{Size: types.StringValue("2048Mi"), Image: types.StringValue("ubuntu"), AccessMode: types.StringValue("ReadWriteMany")}
+	kept.Namespace, kept.State = types.StringValue("default"), types.StringValue(stateReady)
 	for _, image := range []string{"default/ubuntu", ""} {
-		kept.read(sight{claim: claim, image: image})
+		fillWith(t, &kept, &volume{PersistentVolumeClaim: claim, image: image})
 		if kept.Size.ValueString() != "2048Mi" || kept.Image.ValueString() != "ubuntu" || !kept.Labels.IsNull() {
 			t.Errorf("image %q: %+v", image, kept)
 		}
@@ -141,7 +143,7 @@ func TestRead(t *testing.T) {
 
 	bare := &corev1.PersistentVolumeClaim{}
 	var odd model
-	odd.read(sight{claim: bare})
+	fillWith(t, &odd, &volume{PersistentVolumeClaim: bare})
 	if odd.VolumeMode.ValueString() != "Filesystem" || odd.AccessMode.ValueString() != "" || odd.StorageClassName.ValueString() != "" {
 		t.Errorf("a claim without a specification: %+v", odd)
 	}
@@ -207,17 +209,17 @@ func TestUserOf(t *testing.T) {
 }
 
 // What identifies a volume is what it was made of and like, not what describes it.
-func TestOrigin(t *testing.T) {
+func TestIntent(t *testing.T) {
 	t.Parallel()
-	base := origin(claimed())
+	base := intentOf(claimed())
 	described := claimed(func(c *corev1.PersistentVolumeClaim) {
 		c.Labels, c.Annotations[api.AnnotationDescription] = map[string]string{"a": "b"}, "text"
 	})
-	if origin(described) != base {
+	if intentOf(described) != base {
 		t.Error("a description makes another volume")
 	}
 	from := claimed(func(c *corev1.PersistentVolumeClaim) { c.Annotations[api.AnnotationImageID] = "default/ubuntu" })
-	if origin(from) == base || origin(claimed(asking("2Gi"))) == base {
+	if intentOf(from) == base || intentOf(claimed(asking("2Gi"))) == base {
 		t.Error("another image or size makes the same volume")
 	}
 }
@@ -312,7 +314,7 @@ func TestUpgradeOfficialState(t *testing.T) {
 		"storage_class_name": "harvester-longhorn", "tags": {"kind": "data"}, "timeouts": null, "volume_mode": "Block"
 	}`
 	resp := &resource.UpgradeStateResponse{}
-	(&Resource{}).UpgradeState(ctx)[0].StateUpgrader(ctx, resource.UpgradeStateRequest{RawState: &tfprotov6.RawState{JSON: []byte(state)}}, resp)
+	Kind.NewResource().(resource.ResourceWithUpgradeState).UpgradeState(ctx)[0].StateUpgrader(ctx, resource.UpgradeStateRequest{RawState: &tfprotov6.RawState{JSON: []byte(state)}}, resp)
 	if resp.Diagnostics.HasError() {
 		t.Fatal(resp.Diagnostics)
 	}
@@ -331,8 +333,19 @@ func TestUpgradeOfficialState(t *testing.T) {
 	if m.Size.ValueString() != "10Gi" || m.StorageClassName.ValueString() != "harvester-longhorn" || len(m.Tags.Elements()) != 1 {
 		t.Errorf("values that were: %+v", m)
 	}
-	m.read(sight{claim: claimed(asking("10Gi"))})
+	fillWith(t, &m, &volume{PersistentVolumeClaim: claimed(asking("10Gi"))})
 	if m.AttachedVM.ValueString() != "" || m.State.ValueString() != "Ready" {
 		t.Errorf("a volume that nobody has: %+v", m)
 	}
+}
+
+func fillWith(t *testing.T, m *model, seen *volume) {
+	t.Helper()
+	if diags := tfbase.Fill[model, volume, *model, *volume](t.Context(), m, seen); diags.HasError() {
+		t.Fatal(diags)
+	}
+}
+
+func intentOf(claim *corev1.PersistentVolumeClaim) string {
+	return objects.Fingerprint(Kind.Intent(&volume{PersistentVolumeClaim: claim})...)
 }

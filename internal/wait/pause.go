@@ -18,3 +18,8 @@ func Pause(ctx context.Context, moment time.Duration) {
 	case <-timer.C:
 	}
 }
+
+// Afterwards is a little time of its own, to look around after the time was up or the run was interrupted.
+func Afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+}

@@ -44,11 +44,11 @@ func Block() schema.ListNestedBlock {
 			"Data of more than 2048 bytes do not fit into a machine; they are kept in a Secret that belongs to the machine and goes with it.",
 		Validators: []validator.List{listvalidator.SizeAtMost(1)},
 		NestedObject: schema.NestedBlockObject{Attributes: map[string]schema.Attribute{
-			"type": schema.StringAttribute{
+			"type": tfbase.Advised(schema.StringAttribute{
 				Optional: true, Computed: true, Default: stringdefault.StaticString(TypeNoCloud),
-				MarkdownDescription: "`noCloud` or `configDrive`. Default: `noCloud`.",
+				MarkdownDescription: "`noCloud` or `configDrive`.",
 				Validators:          []validator.String{stringvalidator.OneOf(TypeNoCloud, TypeConfigDrive)},
-			},
+			}, "Default: `noCloud`."),
 			"user_data":                plain("User data, mostly beginning with `#cloud-config`. Plans show them: secrets belong in a `harvester_cloudinit_secret`. Only one of the three forms of user data can be set."),
 			"user_data_base64":         plain("User data in base64."),
 			"user_data_secret_name":    plain("Secret in the machine's namespace that holds the user data under the key `userdata`. It is only read by the machine, never changed or deleted with it."),

@@ -12,6 +12,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	kubevirtv1 "kubevirt.io/api/core/v1"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
 // InputBlock is the schema of the block input.
@@ -23,16 +25,16 @@ func InputBlock() schema.ListNestedBlock {
 				Required:            true,
 				MarkdownDescription: "Name of the device.",
 			},
-			"type": schema.StringAttribute{
+			"type": tfbase.Advised(schema.StringAttribute{
 				Optional: true, Computed: true, Default: stringdefault.StaticString("tablet"),
-				MarkdownDescription: "`tablet` or `keyboard`. Default: `tablet`.",
+				MarkdownDescription: "`tablet` or `keyboard`.",
 				Validators:          []validator.String{stringvalidator.OneOf("tablet", "keyboard")},
-			},
-			"bus": schema.StringAttribute{
+			}, "Default: `tablet`."),
+			"bus": tfbase.Advised(schema.StringAttribute{
 				Optional: true, Computed: true, Default: stringdefault.StaticString("usb"),
-				MarkdownDescription: "`usb` or `virtio`. Default: `usb`.",
+				MarkdownDescription: "`usb` or `virtio`.",
 				Validators:          []validator.String{stringvalidator.OneOf("usb", "virtio")},
-			},
+			}, "Default: `usb`."),
 		}},
 	}
 }

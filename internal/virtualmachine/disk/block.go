@@ -64,11 +64,11 @@ func diskDeviceAttributes() map[string]schema.Attribute {
 			MarkdownDescription: "Name of the disk, unique in the machine. Another name is another disk, with a new volume.",
 			Validators:          []validator.String{arg.DeviceName()},
 		},
-		"type": schema.StringAttribute{
+		"type": tfbase.Advised(schema.StringAttribute{
 			Optional: true, Computed: true, Default: stringdefault.StaticString(TypeDisk),
-			MarkdownDescription: "`disk` or `cd-rom`. Default: `disk`.",
+			MarkdownDescription: "`disk` or `cd-rom`.",
 			Validators:          []validator.String{stringvalidator.OneOf(TypeDisk, TypeCDROM)},
-		},
+		}, "Default: `disk`."),
 		"bus": schema.StringAttribute{
 			Optional: true, Computed: true,
 			MarkdownDescription: "`virtio`, `sata`, `scsi` or `usb`. If unset: `sata` for a CD drive, `scsi` with `hot_plug`, else `virtio`; a disk that exists keeps its bus.",
@@ -114,27 +114,26 @@ func diskVolumeAttributes() map[string]schema.Attribute {
 			MarkdownDescription: "Size of the volume, as in `20Gi`. If unset: `10Gi`, or as much as the image needs if that is more. It can grow in place, not shrink.",
 			Validators:          []validator.String{arg.EmptyOr(tfbase.Quantity())},
 		},
-		"auto_delete": schema.BoolAttribute{
+		"auto_delete": tfbase.Advised(schema.BoolAttribute{
 			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
 			MarkdownDescription: "Delete the volume, with all its data, together with the machine, and that of a CD drive when its medium is ejected or changed. " +
-				"Only volumes that were made for the machine are deleted: not one that is older, that a `harvester_volume` made, or that another machine has too. " +
-				"Default: `false`: it stays in the cluster.",
-		},
-		"storage_class_name": schema.StringAttribute{
+				"Only volumes that were made for the machine are deleted: not one that is older, that a `harvester_volume` made, or that another machine has too.",
+		}, "Default: `false`: it stays in the cluster."),
+		"storage_class_name": tfbase.Advised(schema.StringAttribute{
 			Optional: true, Computed: true,
-			MarkdownDescription: "Storage class of the volume. The default class if unset; with `image`, the image's own, and no other is possible. A change replaces the machine.",
+			MarkdownDescription: "Storage class of the volume. The default class if unset; with `image`, the image's own, and no other is possible.",
 			Validators:          []validator.String{tfbase.Name()},
-		},
-		"volume_mode": schema.StringAttribute{
+		}, "A change replaces the machine."),
+		"volume_mode": tfbase.Advised(schema.StringAttribute{
 			Optional: true, Computed: true,
-			MarkdownDescription: "`Block` or `Filesystem`. Default: `Block`. A change replaces the machine.",
+			MarkdownDescription: "`Block` or `Filesystem`.",
 			Validators:          []validator.String{stringvalidator.OneOf("Block", "Filesystem")},
-		},
-		"access_mode": schema.StringAttribute{
+		}, "Default: `Block`. A change replaces the machine."),
+		"access_mode": tfbase.Advised(schema.StringAttribute{
 			Optional: true, Computed: true,
-			MarkdownDescription: "`ReadWriteMany`, `ReadWriteOnce` or `ReadOnlyMany`. Default: `ReadWriteMany`, which live migration needs. A change replaces the machine.",
+			MarkdownDescription: "`ReadWriteMany`, `ReadWriteOnce` or `ReadOnlyMany`.",
 			Validators:          []validator.String{stringvalidator.OneOf("ReadWriteMany", "ReadWriteOnce", "ReadOnlyMany")},
-		},
+		}, "Default: `ReadWriteMany`, which live migration needs. A change replaces the machine."),
 		"volume_name": schema.StringAttribute{
 			Optional: true, Computed: true,
 			MarkdownDescription: "Name of the volume. If unset, one is made up from the names of machine and disk. Another name is another volume: the old one is detached and stays. " +

@@ -49,11 +49,11 @@ func Block() schema.ListNestedBlock {
 				MarkdownDescription: "`bridge` or `masquerade`. If unset: `masquerade` on the management network, else `bridge`. An interface that was attached in another way elsewhere has null here and stays as it is.",
 				Validators:          []validator.String{stringvalidator.OneOf(TypeBridge, TypeMasquerade, "")},
 			},
-			"model": schema.StringAttribute{
+			"model": tfbase.Advised(schema.StringAttribute{
 				Optional: true, Computed: true, Default: stringdefault.StaticString(modelVirtio),
-				MarkdownDescription: "`virtio`, `e1000`, `e1000e`, `ne2k_pci`, `pcnet` or `rtl8139`. Default: `virtio`. `ne2k_pco`, a misspelling in the official provider, is taken as `ne2k_pci`.",
+				MarkdownDescription: "`virtio`, `e1000`, `e1000e`, `ne2k_pci`, `pcnet` or `rtl8139`.",
 				Validators:          []validator.String{stringvalidator.OneOf(modelVirtio, "e1000", "e1000e", "ne2k_pci", ModelMisspelt, "pcnet", "rtl8139")},
-			},
+			}, "Default: `virtio`. `ne2k_pco`, a misspelling in the official provider, is taken as `ne2k_pci`."),
 			"mac_address": schema.StringAttribute{
 				Optional: true, Computed: true,
 				MarkdownDescription: "MAC address. If unset, the cluster gives one, and the interface keeps it.",
@@ -67,10 +67,10 @@ func Block() schema.ListNestedBlock {
 				Computed:            true,
 				MarkdownDescription: "Name of the interface in the guest, if the guest agent tells.",
 			},
-			"wait_for_lease": schema.BoolAttribute{
+			"wait_for_lease": tfbase.Advised(schema.BoolAttribute{
 				Optional: true, Computed: true, Default: booldefault.StaticBool(false),
-				MarkdownDescription: "Wait until the interface has an address. On any but the management network this needs the QEMU guest agent in the guest. Default: `false`.",
-			},
+				MarkdownDescription: "Wait until the interface has an address. On any but the management network this needs the QEMU guest agent in the guest.",
+			}, "Default: `false`."),
 			"network_name": schema.StringAttribute{
 				Optional:            true,
 				MarkdownDescription: "Network to attach to: `harvester_network.<name>.id`, that is `namespace/name`. The management network if unset.",

@@ -1,7 +1,7 @@
 // Copyright (c) the terraform-provider-harvester authors
 // SPDX-License-Identifier: MPL-2.0
 
-package tfbase
+package session
 
 import (
 	"context"

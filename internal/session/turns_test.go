@@ -1,7 +1,7 @@
 // Copyright (c) the terraform-provider-harvester authors
 // SPDX-License-Identifier: MPL-2.0
 
-package tfbase_test
+package session_test
 
 import (
 	"context"
@@ -10,17 +10,17 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 )
 
 func TestCloneTurnsOfOneSourceDoNotOverlap(t *testing.T) {
 	t.Parallel()
-	session := &tfbase.Session{}
+	shared := &session.Session{}
 	var now, most atomic.Int32
 	var done sync.WaitGroup
 	for range 50 {
 		done.Go(func() {
-			release, err := session.CloneTurn(t.Context(), "default/ubuntu")
+			release, err := shared.Clones.Take(t.Context(), "default/ubuntu")
 			if err != nil {
 				t.Error(err)
 				return
@@ -41,23 +41,23 @@ func TestCloneTurnsOfOneSourceDoNotOverlap(t *testing.T) {
 
 func TestCloneTurnWaitsForItsSourceOnly(t *testing.T) {
 	t.Parallel()
-	session := &tfbase.Session{}
-	release, err := session.CloneTurn(t.Context(), "default/ubuntu")
+	shared := &session.Session{}
+	release, err := shared.Clones.Take(t.Context(), "default/ubuntu")
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := session.CloneTurn(t.Context(), "default/debian")
+	other, err := shared.Clones.Take(t.Context(), "default/debian")
 	if err != nil {
 		t.Fatal(err)
 	}
 	other()
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := session.CloneTurn(cancelled, "default/ubuntu"); !errors.Is(err, context.Canceled) {
+	if _, err := shared.Clones.Take(cancelled, "default/ubuntu"); !errors.Is(err, context.Canceled) {
 		t.Errorf("the second turn was given, or failed otherwise: %v", err)
 	}
 	release()
-	again, err := session.CloneTurn(t.Context(), "default/ubuntu")
+	again, err := shared.Clones.Take(t.Context(), "default/ubuntu")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,263 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+)
+
+// kinds are the kinds of objects in a cluster: the id, the path of the API, and an object of it.
+var kinds = map[string]struct{ id, path, object string }{
+	"harvester_ssh_key": {
+		"default/a", "/apis/harvesterhci.io/v1beta1/namespaces/default/keypairs/a",
+		`"apiVersion":"harvesterhci.io/v1beta1","kind":"KeyPair","spec":{"publicKey":"ssh-ed25519 AAAA"}`,
+	},
+	"harvester_cloudinit_secret": {
+		"default/a", "/api/v1/namespaces/default/secrets/a", `"apiVersion":"v1","kind":"Secret","data":{"userdata":"YQ=="}`,
+	},
+	"harvester_storageclass": {
+		"a", "/apis/storage.k8s.io/v1/storageclasses/a", `"apiVersion":"storage.k8s.io/v1","kind":"StorageClass","provisioner":"driver.longhorn.io"`,
+	},
+	"harvester_volume": {
+		"default/a", "/api/v1/namespaces/default/persistentvolumeclaims/a",
+		`"apiVersion":"v1","kind":"PersistentVolumeClaim","spec":{"accessModes":["ReadWriteMany"],"resources":{"requests":{"storage":"1Gi"}}},"status":{"phase":"Bound"}`,
+	},
+	"harvester_virtualmachine": {
+		"default/a", "/apis/kubevirt.io/v1/namespaces/default/virtualmachines/a",
+		`"apiVersion":"kubevirt.io/v1","kind":"VirtualMachine","spec":{"template":{"metadata":{},"spec":{"domain":{"devices":{}}}}}`,
+	},
+	"harvester_image": {"default/a", imagePath, `"apiVersion":"harvesterhci.io/v1beta1","kind":"VirtualMachineImage","spec":{"displayName":"a","sourceType":"upload"}`},
+	"harvester_encrypted_image": {
+		"default/a", imagePath, `"apiVersion":"harvesterhci.io/v1beta1","kind":"VirtualMachineImage","spec":{"displayName":"a","sourceType":"clone",` +
+			`"securityParameters":{"cryptoOperation":"encrypt","sourceImageName":"b","sourceImageNamespace":"default"}}`,
+	},
+	"harvester_decrypted_image": {
+		"default/a", imagePath, `"apiVersion":"harvesterhci.io/v1beta1","kind":"VirtualMachineImage","spec":{"displayName":"a","sourceType":"clone",` +
+			`"securityParameters":{"cryptoOperation":"decrypt","sourceImageName":"b","sourceImageNamespace":"default"}}`,
+	},
+}
+
+const imagePath = "/apis/harvesterhci.io/v1beta1/namespaces/default/virtualmachineimages/a"
+
+// An object is known by its UID. What others put in its place is shown, with a warning, and neither
+// changed nor deleted; only its absence removes it from the state.
+func TestIdentity(t *testing.T) {
+	t.Parallel()
+	for name, kind := range kinds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCourse(t, name, kind.path, kind.object)
+			c.importID(kind.id)
+			if c.state.IsNull() || c.warned != "" {
+				t.Fatalf("the import ends with %v, %s", c.state, c.warned)
+			}
+
+			c.cluster.set("B", 0)
+			if c.read(); c.state.IsNull() || c.warned != "Made anew by others" || c.failed != "" {
+				t.Errorf("another object of the name is met with %q, %q", c.warned, c.failed)
+			}
+			if c.destroy(); c.warned != "Not deleted" || c.failed != "" || c.cluster.deletions() != "" {
+				t.Errorf("its deletion ends with %q, %q, after %s", c.warned, c.failed, c.cluster.deletions())
+			}
+
+			for _, code := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusConflict, http.StatusInternalServerError, http.StatusServiceUnavailable} {
+				c.cluster.set("A", code)
+				if c.read(); c.state.IsNull() || c.failed == "" {
+					t.Errorf("a %d leaves the state as %v, %s", code, c.state, c.failed)
+				}
+			}
+
+			c.cluster.set("A", 0)
+			before := c.state
+			if c.destroy(); c.failed != "" || !strings.Contains(c.cluster.deletions(), `"uid":"A"`) {
+				t.Errorf("the deletion ends with %q, and asks for %s", c.failed, c.cluster.deletions())
+			}
+			c.state = before
+			if c.read(); !c.state.IsNull() || c.failed != "" {
+				t.Errorf("what is gone is still there: %v, %s", c.state, c.failed)
+			}
+			c.state = before
+			if c.destroy(); c.failed != "" {
+				t.Errorf("the deletion of what is gone fails: %s", c.failed)
+			}
+		})
+	}
+}
+
+// oneObject is a cluster with one object.
+type oneObject struct {
+	mu           sync.Mutex
+	path, object string
+	uid          string
+	code         int // to answer with instead of the object
+	requests     []string
+}
+
+func (c *oneObject) set(uid string, code int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.uid, c.code, c.requests = uid, code, nil
+}
+
+// deletions are the requests to delete, with their bodies.
+func (c *oneObject) deletions() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var found []string
+	for _, request := range c.requests {
+		if strings.HasPrefix(request, http.MethodDelete) {
+			found = append(found, request)
+		}
+	}
+	return strings.Join(found, "\n")
+}
+
+func (c *oneObject) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	body, _ := io.ReadAll(req.Body)
+	c.requests = append(c.requests, req.Method+" "+req.URL.Path+" "+string(body))
+	w.Header().Set("Content-Type", "application/json")
+	here := req.URL.Path == c.path
+	switch {
+	case c.code != 0 && (here || strings.HasPrefix(c.path, req.URL.Path)):
+		w.WriteHeader(c.code)
+		_, _ = fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","code":%d,"reason":"Trouble","message":"trouble"}`, c.code)
+	case here && c.uid != "":
+		uid := c.uid
+		if req.Method == http.MethodDelete {
+			c.uid = ""
+		}
+		_, _ = fmt.Fprintf(w, `{"metadata":{"namespace":%q,"name":"a","uid":%q,"resourceVersion":"1"},%s}`, namespaceOf(c.path), uid, c.object)
+	case strings.HasPrefix(c.path, req.URL.Path+"/"):
+		_, _ = fmt.Fprintf(w, `{"kind":"List","apiVersion":"v1","metadata":{},"items":[]}`)
+	default:
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = io.WriteString(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","code":404,"reason":"NotFound","message":"not found"}`)
+	}
+}
+
+func namespaceOf(path string) string {
+	_, after, found := strings.Cut(path, "/namespaces/")
+	if !found {
+		return ""
+	}
+	namespace, _, _ := strings.Cut(after, "/")
+	return namespace
+}
+
+// course is a resource's way through the protocol.
+type course struct {
+	*testing.T
+	cluster *oneObject
+	server  tfprotov6.ProviderServer
+	name    string
+	kind    tftypes.Type
+
+	state          tftypes.Value
+	private        []byte
+	warned, failed string
+}
+
+func newCourse(t *testing.T, name, path, object string) *course {
+	t.Helper()
+	c := &course{T: t, name: name, cluster: &oneObject{path: path, object: object, uid: "A"}}
+	api := httptest.NewTLSServer(c.cluster)
+	t.Cleanup(api.Close)
+	var err error
+	if c.server, err = providerserver.NewProtocol6WithError(New("test")())(); err != nil {
+		t.Fatal(err)
+	}
+	schemas, err := c.server.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.kind = schemas.ResourceSchemas[name].ValueType()
+	block := schemas.Provider.ValueType().(tftypes.Object)
+	config := map[string]tftypes.Value{}
+	for attribute, kind := range block.AttributeTypes {
+		config[attribute] = tftypes.NewValue(kind, nil)
+	}
+	config["host"] = tftypes.NewValue(tftypes.String, api.URL)
+	config["token"] = tftypes.NewValue(tftypes.String, "token-x:y")
+	config["insecure"] = tftypes.NewValue(tftypes.Bool, true)
+	value, err := tfprotov6.NewDynamicValue(block, tftypes.NewValue(block, config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	configured, err := c.server.ConfigureProvider(t.Context(), &tfprotov6.ConfigureProviderRequest{Config: &value})
+	if err != nil || len(configured.Diagnostics) > 0 {
+		t.Fatal(err, configured.Diagnostics)
+	}
+	return c
+}
+
+func (c *course) importID(id string) {
+	c.Helper()
+	imported, err := c.server.ImportResourceState(c.Context(), &tfprotov6.ImportResourceStateRequest{TypeName: c.name, ID: id})
+	if err != nil || len(imported.ImportedResources) != 1 {
+		c.Fatal(err, imported.Diagnostics)
+	}
+	c.take(imported.ImportedResources[0].State, imported.ImportedResources[0].Private, imported.Diagnostics)
+	c.read()
+}
+
+func (c *course) read() {
+	c.Helper()
+	answer, err := c.server.ReadResource(c.Context(), &tfprotov6.ReadResourceRequest{TypeName: c.name, CurrentState: c.dynamic(c.state), Private: c.private})
+	if err != nil {
+		c.Fatal(err)
+	}
+	c.take(answer.NewState, answer.Private, answer.Diagnostics)
+}
+
+// destroy leaves the state as it is: it is what the next step goes on with.
+func (c *course) destroy() {
+	c.Helper()
+	none := c.dynamic(tftypes.NewValue(c.kind, nil))
+	answer, err := c.server.ApplyResourceChange(c.Context(), &tfprotov6.ApplyResourceChangeRequest{
+		TypeName: c.name, PriorState: c.dynamic(c.state), PlannedState: none, Config: none, PlannedPrivate: c.private,
+	})
+	if err != nil {
+		c.Fatal(err)
+	}
+	state := c.state
+	c.take(answer.NewState, c.private, answer.Diagnostics)
+	c.state = state
+}
+
+func (c *course) take(state *tfprotov6.DynamicValue, private []byte, diagnostics []*tfprotov6.Diagnostic) {
+	c.Helper()
+	var err error
+	if c.state, err = state.Unmarshal(c.kind); err != nil {
+		c.Fatal(err)
+	}
+	c.private, c.warned, c.failed = private, "", ""
+	for _, d := range diagnostics {
+		if d.Severity == tfprotov6.DiagnosticSeverityError {
+			c.failed += d.Summary
+		} else {
+			c.warned += d.Summary
+		}
+	}
+}
+
+func (c *course) dynamic(value tftypes.Value) *tfprotov6.DynamicValue {
+	c.Helper()
+	dynamic, err := tfprotov6.NewDynamicValue(c.kind, value)
+	if err != nil {
+		c.Fatal(err)
+	}
+	return &dynamic
+}

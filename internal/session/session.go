@@ -1,0 +1,112 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Package session is what one run of a configured provider shares: the connection to the
+// cluster, what the run has promised to make, and whose turn it is.
+package session
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
+)
+
+// PlanChecks says what a refused image means for the plan.
+type PlanChecks string
+
+// The values of plan_checks.
+const (
+	ChecksError PlanChecks = "error"
+	ChecksWarn  PlanChecks = "warn"
+	ChecksOff   PlanChecks = "off"
+)
+
+// Keys of what a run can promise and take turns at, one type for each kind of object.
+type (
+	// ImageID is an image's namespace/name.
+	ImageID string
+	// ClassName is a storage class's name.
+	ClassName string
+)
+
+// Session is what a configured provider hands to its resources. Terraform
+// configures a provider anew for each walk (plan, apply), so a session lives
+// for one of them.
+type Session struct {
+	Client     *kube.Client
+	Hub        *wait.Hub
+	PlanChecks PlanChecks
+
+	// Images are those that this walk makes ready, so that what is planned to use one is not
+	// refused for its present state. Classes are the storage classes that it makes.
+	Images  Promises[ImageID]
+	Classes Promises[ClassName]
+
+	// Machines are the virtual machines of this walk, and the volumes they let go of.
+	Machines Machines
+
+	// Uploads are the places of uploads under way.
+	Uploads Slots
+	// Clones has a turn for each source image: Harvester fails when several encrypt or decrypt one
+	// image at the same time (its issue 7248). Downloads has one for each image that Harvester
+	// prepares for a download.
+	Clones, Downloads Turns[ImageID]
+
+	// warned: the walk has said that the cluster cannot be read.
+	warned atomic.Bool
+}
+
+// DefaultUploads is how many uploads run at a time if the configuration does not say.
+const DefaultUploads = 4
+
+// New returns a session over the client, with at most so many uploads at a time.
+func New(client *kube.Client, checks PlanChecks, uploads int) *Session {
+	return &Session{Client: client, Hub: wait.NewHub(client.Dynamic()), PlanChecks: checks, Uploads: NewSlots(uploads)}
+}
+
+// From unpacks what the provider's Configure handed out. It is nil without an error while the
+// provider is not configured: during validation, and during a plan in which the provider's own
+// arguments are not known yet.
+func From(providerData any) (*Session, diag.Diagnostics) {
+	if providerData == nil {
+		return nil, nil
+	}
+	session, ok := providerData.(*Session)
+	if !ok {
+		return nil, diag.Diagnostics{diag.NewErrorDiagnostic("Unexpected provider data",
+			fmt.Sprintf("The provider handed over a %T instead of a session. Please report this to the provider's developers.", providerData))}
+	}
+	return session, nil
+}
+
+// Unconfigured is the error for an operation that needs the cluster while the
+// provider has no connection.
+func Unconfigured() diag.Diagnostic {
+	return diag.NewErrorDiagnostic("Provider not configured",
+		"The provider's arguments are not known yet, so the cluster cannot be reached. If they come from another resource "+
+			"(for example a cluster made in the same run), apply that resource first: terraform apply -target=<its address>.")
+}
+
+// Soften makes warnings of what a plan found, if plan_checks says so.
+func (c PlanChecks) Soften(found ...diag.Diagnostic) diag.Diagnostics {
+	if c == ChecksWarn {
+		return Warnings(found...)
+	}
+	return found
+}
+
+// Warnings are the findings without the force to end the run.
+func Warnings(found ...diag.Diagnostic) (all diag.Diagnostics) {
+	for _, one := range found {
+		if at, ok := one.(diag.DiagnosticWithPath); ok {
+			all.AddAttributeWarning(at.Path(), one.Summary(), one.Detail())
+		} else {
+			all.AddWarning(one.Summary(), one.Detail())
+		}
+	}
+	return all
+}

@@ -138,10 +138,12 @@ func TestImportMatchesEveryForm(t *testing.T) {
 		"":     {{}, {text: text("")}, {encoded: text("")}, {text: text(""), encoded: text("")}},
 	} {
 		for _, config := range configs {
-			state, plan := imported(live), *config.model()
-			plan.derive(config.model(), state, true)
-			if !reflect.DeepEqual(dataOf(&plan), dataOf(state)) {
-				t.Errorf("%q, configured as %v: planned %v", live, config, dataOf(&plan))
+			for _, still := range []bool{true, false} { // until, and after, the configuration states everything
+				state, plan := imported(live), *config.model()
+				plan.derive(config.model(), state, still)
+				if !reflect.DeepEqual(dataOf(&plan), dataOf(state)) {
+					t.Errorf("%q, configured as %v, imported %t: planned %v", live, config, still, dataOf(&plan))
+				}
 			}
 		}
 	}
@@ -344,6 +346,7 @@ func TestImportedDataStay(t *testing.T) {
 		"the same":       {config: data{text: text(script)}, want: both, stated: true},
 		"other":          {config: data{text: text("#!")}, want: data{text: text("#!"), encoded: in64("#!")}, stated: true},
 		"nothing":        {config: data{text: text("")}, want: data{text: text("")}, stated: true, refused: "user_data_base64: Imported data would be emptied"},
+		"no base64":      {config: data{encoded: text("")}, want: data{encoded: text("")}, stated: true, refused: "user_data_base64: Imported data would be emptied"},
 		"not known yet":  {config: data{text: types.StringUnknown()}, want: data{text: types.StringUnknown(), encoded: types.StringUnknown()}, stated: true},
 		"now write-only": {config: data{version: types.Int64Value(1)}, want: data{version: types.Int64Value(1)}, stated: true},
 	} {
@@ -369,5 +372,29 @@ func TestImportedDataStay(t *testing.T) {
 				t.Errorf("refused: %q, want %q", refused, test.refused)
 			}
 		})
+	}
+}
+
+// An import counts until the configuration states both data, in whichever form.
+func TestStated(t *testing.T) {
+	t.Parallel()
+	one := types.Int64Value(1)
+	for name, test := range map[string]struct {
+		config model
+		want   bool
+	}{
+		"nothing":          {},
+		"user data":        {config: model{UserData: text(script), UserDataBase64: in64(script)}},
+		"network data":     {config: model{NetworkDataBase64: in64("version: 2")}},
+		"both":             {config: model{UserData: text(script), NetworkDataBase64: in64("version: 2")}, want: true},
+		"both empty":       {config: model{UserDataBase64: text(""), NetworkData: text("")}, want: true},
+		"both write-only":  {config: model{UserDataWOVersion: one, NetworkDataWOVersion: one}, want: true},
+		"not known yet":    {config: model{UserData: types.StringUnknown(), NetworkDataBase64: types.StringUnknown()}, want: true},
+		"of two forms":     {config: model{UserDataWOVersion: one, NetworkData: text("version: 2")}, want: true},
+		"one is left open": {config: model{UserDataWOVersion: one}},
+	} {
+		if got := test.config.stated(); got != test.want {
+			t.Errorf("%s: stated %t", name, got)
+		}
 	}
 }

@@ -54,7 +54,7 @@ func TestAccFaultsKills(t *testing.T) {
 	}
 	var converged atomic.Int32
 	t.Cleanup(func() { _, _ = fmt.Fprintf(os.Stdout, "kills: %d rounds, %d converged\n", rounds, converged.Load()) })
-	random := rand.New(rand.NewPCG(60, 2026)) //nolint:gosec // the same rounds each time
+	random := rand.New(rand.NewPCG(60, 2026)) // the same rounds each time
 	for i := range rounds {
 		way, destroying := kills[random.IntN(len(kills))], random.IntN(4) == 0
 		moment := time.Duration(random.Int64N(int64(9 * time.Second)))

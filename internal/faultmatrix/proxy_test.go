@@ -346,16 +346,35 @@ func inBody(share float64, do func(c *course, next []byte) error, failed func(ht
 // goesOn lets the server have the whole body and finish, while the client gets something else.
 func goesOn(client func(w http.ResponseWriter)) trouble {
 	return func(_ *course, w http.ResponseWriter, r *http.Request, pass forward) {
-		arrived, _ := detach(r, pass)
-		select {
-		case <-arrived:
-			// Only at the end of the body does the server look out for the end of the connection.
-			_, _ = io.Copy(io.Discard, r.Body)
+		arrived, answer := detach(r, pass)
+		if hasArrived(w, r, arrived, answer) {
 			client(w)
-		case <-r.Context().Done():
-			abort(nil)
 		}
 	}
+}
+
+// hasArrived waits until the server has the whole body. One that refuses need not read all of it: then the client gets
+// its answer.
+func hasArrived(w http.ResponseWriter, r *http.Request, arrived chan struct{}, answer chan *httptest.ResponseRecorder) bool {
+	select {
+	case <-arrived:
+	case got := <-answer:
+		select {
+		case <-arrived:
+			answer <- got // both came at the same time
+		default:
+			if got.Code < http.StatusMultipleChoices {
+				abort(nil) // there is none: the connection broke
+			}
+			page(w, got.Code)
+			return false
+		}
+	case <-r.Context().Done():
+		abort(nil)
+	}
+	// Only at the end of the body does the server look out for the end of the connection.
+	_, _ = io.Copy(io.Discard, r.Body)
+	return true
 }
 
 // detach passes on a request that goes on without the client.
@@ -374,10 +393,7 @@ func detach(r *http.Request, pass forward) (arrived chan struct{}, answer chan *
 // silent never gives the client the server's answer, unless it is a refusal.
 func silent(_ *course, w http.ResponseWriter, r *http.Request, pass forward) {
 	arrived, answer := detach(r, pass)
-	select {
-	case <-arrived:
-		_, _ = io.Copy(io.Discard, r.Body)
-	case <-r.Context().Done():
+	if !hasArrived(w, r, arrived, answer) {
 		return
 	}
 	select {

@@ -13,7 +13,7 @@ import (
 type MachineID string
 
 // Machines knows which volumes the machines let go of in this walk. Terraform destroys a volume before it
-// changes the machine that had it, so the one has to know of the other. Its zero value is ready to use.
+// changes the machine that had it, and changes the machine that gets it in any order, so the one has to know of the other. Its zero value is ready to use.
 type Machines struct {
 	mu      sync.Mutex
 	planned map[MachineID][]string

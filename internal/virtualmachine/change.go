@@ -99,7 +99,11 @@ func (r *Resource) attempt(ctx context.Context, identity objects.Identity, after
 	if diags = after.onto(ctx, desired, &before, wanted); diags.HasError() {
 		return result, false, diags
 	}
-	patched, err := r.patch(ctx, live, desired)
+	var patched *kubevirtv1.VirtualMachine
+	err = r.whenFree(ctx, live.Namespace, after.attached(&before), func() (err error) {
+		patched, err = r.patch(ctx, live, desired)
+		return err
+	})
 	if err != nil {
 		return result, apierrors.IsConflict(err), diag.Diagnostics{diagnose.API("change", after.title(), grown, err)}
 	}

@@ -47,6 +47,14 @@ func (r *Resource) create(ctx context.Context, plan *model) (result *made, finis
 	}
 	m.hold(vm)
 	creation, begun := r.creation(plan, vm), false
+	send := creation.Send
+	creation.Send = func(ctx context.Context) (created *kubevirtv1.VirtualMachine, err error) {
+		err = r.whenFree(ctx, vm.Namespace, m.attached(nil), func() (err error) {
+			created, err = send(ctx)
+			return err
+		})
+		return created, err
+	}
 	creation.TakeOver = func(_ context.Context, live *kubevirtv1.VirtualMachine) (*kubevirtv1.VirtualMachine, error) {
 		begun = true
 		return live, nil

@@ -19,6 +19,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
@@ -33,6 +34,7 @@ func (r *Resource) remove(ctx context.Context, state *model, identity objects.Id
 	if diags.HasError() {
 		return diags
 	}
+	r.Session.Machines.Plan(session.MachineID(tfbase.KeyID(state)), known.volumes())
 	var volumes []string
 	removal := objects.Removing(r.Session.Hub, r.machines, identity)
 	request := removal.Request

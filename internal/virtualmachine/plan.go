@@ -85,16 +85,25 @@ func (p *planning) released() []string {
 		return nil
 	}
 	var released []string
-	for _, old := range p.before.disks {
-		name := old.VolumeName.ValueString()
+	for _, name := range p.before.volumes() {
 		kept := slices.ContainsFunc(p.machine.disks, func(d disk.Disk) bool {
 			return d.VolumeName.ValueString() == name || d.ExistingVolumeName.ValueString() == name
 		})
-		if name != "" && !kept {
+		if !kept {
 			released = append(released, name)
 		}
 	}
 	return released
+}
+
+// volumes are the volumes that the disks have.
+func (m machine) volumes() (names []string) {
+	for _, d := range m.disks {
+		if name := d.VolumeName.ValueString(); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // unset says that the configuration has null for an argument.

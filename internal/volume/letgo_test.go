@@ -17,17 +17,18 @@ import (
 )
 
 // A volume is attached to one machine, moved to another one, and removed together with its disk, each in one apply,
-// while the machines run. What was attached with hot_plug is gone at once.
+// while the machines run. What was attached with hot_plug is gone at once. The machine that loses the volume is
+// changed last, the worst case for the one that gets it.
 func TestAccVolume_letGo(t *testing.T) {
 	t.Parallel()
 	for label, hot := range map[string]bool{"hot": true, "cold": false} {
 		t.Run(label, func(t *testing.T) {
 			t.Parallel()
 			cluster, name := acctest.Shared(t), acctest.Name(t)
-			machine := func(which string, attached bool) string {
-				disk := ""
+			machine := func(which string, attached bool, more string) string {
+				disk := more
 				if attached {
-					disk = fmt.Sprintf("  disk {\n    name = \"data\"\n    existing_volume_name = harvester_volume.test.name\n    hot_plug = %t\n  }\n", hot)
+					disk += fmt.Sprintf("  disk {\n    name = \"data\"\n    existing_volume_name = harvester_volume.test.name\n    hot_plug = %t\n  }\n", hot)
 				}
 				return fmt.Sprintf(`
 resource "harvester_virtualmachine" %[1]q {
@@ -45,14 +46,17 @@ resource "harvester_virtualmachine" %[1]q {
 }
 `, which, name, disk)
 			}
+			// A is changed three seconds after b.
+			late := "  depends_on = [terraform_data.slow]\n"
+			slow := "resource \"terraform_data\" \"slow\" {\n  provisioner \"local-exec\" {\n    command = \"sleep 3\"\n  }\n}\n"
 			empty := resource.ConfigPlanChecks{PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}}
 			resource.Test(t, resource.TestCase{
 				ProtoV6ProviderFactories: acctest.Factories,
 				Steps: []resource.TestStep{
-					{Config: config(name, "") + machine("a", false) + machine("b", false), ConfigPlanChecks: empty},
-					{Config: config(name, "") + machine("a", true) + machine("b", false), ConfigPlanChecks: empty},
-					{Config: config(name, "") + machine("a", false) + machine("b", true), ConfigPlanChecks: empty},
-					{Config: machine("a", false) + machine("b", false), ConfigPlanChecks: empty, Check: func(*terraform.State) error {
+					{Config: config(name, "") + machine("a", false, "") + machine("b", false, ""), ConfigPlanChecks: empty},
+					{Config: config(name, "") + machine("a", true, "") + machine("b", false, ""), ConfigPlanChecks: empty},
+					{Config: config(name, "") + machine("a", false, late) + machine("b", true, "") + slow, ConfigPlanChecks: empty},
+					{Config: machine("a", false, "") + machine("b", false, ""), ConfigPlanChecks: empty, Check: func(*terraform.State) error {
 						claim, err := claims(cluster).Get(context.Background(), "default", name)
 						if apierrors.IsNotFound(err) || err == nil && !hot && claim.DeletionTimestamp != nil {
 							return nil

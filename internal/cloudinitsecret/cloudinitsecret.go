@@ -32,7 +32,7 @@ var Kind = &tfbase.Kind[model, *model, corev1.Secret, *corev1.Secret]{
 	Clean:     cleanOfficial,
 	Validate:  validate,
 	Plan:      plan,
-	Stated:    (*model).stated,
+	Unstated:  (*model).unstated,
 	WriteOnly: (*model).takeWriteOnly,
 	Look:      look,
 }
@@ -61,9 +61,7 @@ func plan(_ context.Context, p *tfbase.Planning[*model]) diag.Diagnostics {
 	if prior == nil {
 		prior = &model{}
 	}
-	if p.Imported {
-		diags.Append(p.Config.checkEmptied(prior)...)
-	}
+	diags.Append(p.Config.checkEmptied(prior, p.Imported)...)
 	p.Plan.derive(p.Config, prior, p.Imported)
 	return diags
 }

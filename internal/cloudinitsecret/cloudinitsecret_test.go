@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -81,7 +82,7 @@ func TestDerive(t *testing.T) {
 			t.Parallel()
 			config := test.config.model()
 			plan := *config // what Terraform proposes differs only where nothing is configured
-			plan.derive(config, test.prior.model(), false)
+			plan.derive(config, test.prior.model(), nil)
 			if got := dataOf(&plan); !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got  %v\nwant %v", got, test.want)
 			}
@@ -138,11 +139,11 @@ func TestImportMatchesEveryForm(t *testing.T) {
 		"":     {{}, {text: text("")}, {encoded: text("")}, {text: text(""), encoded: text("")}},
 	} {
 		for _, config := range configs {
-			for _, still := range []bool{true, false} { // until, and after, the configuration states everything
+			for _, still := range [][]string{everything, nil} { // until, and after, the configuration states everything
 				state, plan := imported(live), *config.model()
 				plan.derive(config.model(), state, still)
 				if !reflect.DeepEqual(dataOf(&plan), dataOf(state)) {
-					t.Errorf("%q, configured as %v, imported %t: planned %v", live, config, still, dataOf(&plan))
+					t.Errorf("%q, configured as %v, imported %q: planned %v", live, config, still, dataOf(&plan))
 				}
 			}
 		}
@@ -317,7 +318,7 @@ func TestUpgradeOfficialState(t *testing.T) {
 			{UserData: text(script)}, {UserDataBase64: encoded}, {UserData: text(script), NetworkData: text("")}, {UserData: text(script), NetworkDataBase64: text("")},
 		} {
 			plan := *config
-			plan.derive(config, &m, false)
+			plan.derive(config, &m, nil)
 			if dataOf(&plan) != dataOf(&m) || plan.NetworkData != m.NetworkData || plan.NetworkDataBase64 != m.NetworkDataBase64 {
 				t.Errorf("%s: planned %+v from %+v", name, plan, m)
 			}
@@ -332,6 +333,9 @@ func fillWith(t *testing.T, m *model, secret *corev1.Secret) {
 	}
 }
 
+// everything is what an import notes.
+var everything = (&model{}).unstated()
+
 // What was imported and is not stated, as where the configuration was generated, is left as it is. Setting it to
 // nothing is refused, because nobody has seen it.
 func TestImportedDataStay(t *testing.T) {
@@ -345,7 +349,7 @@ func TestImportedDataStay(t *testing.T) {
 		"generated":      {want: both},
 		"the same":       {config: data{text: text(script)}, want: both, stated: true},
 		"other":          {config: data{text: text("#!")}, want: data{text: text("#!"), encoded: in64("#!")}, stated: true},
-		"nothing":        {config: data{text: text("")}, want: data{text: text("")}, stated: true, refused: "user_data_base64: Imported data would be emptied"},
+		"nothing":        {config: data{text: text("")}, want: data{text: text("")}, stated: true, refused: "user_data: Imported data would be emptied"},
 		"no base64":      {config: data{encoded: text("")}, want: data{encoded: text("")}, stated: true, refused: "user_data_base64: Imported data would be emptied"},
 		"not known yet":  {config: data{text: types.StringUnknown()}, want: data{text: types.StringUnknown(), encoded: types.StringUnknown()}, stated: true},
 		"now write-only": {config: data{version: types.Int64Value(1)}, want: data{version: types.Int64Value(1)}, stated: true},
@@ -354,7 +358,7 @@ func TestImportedDataStay(t *testing.T) {
 			t.Parallel()
 			config, state := test.config.model(), both.model()
 			plan := *config
-			plan.derive(config, state, true)
+			plan.derive(config, state, everything)
 			if got := dataOf(&plan); !reflect.DeepEqual(got, test.want) {
 				t.Errorf("planned %v, want %v", got, test.want)
 			}
@@ -365,7 +369,7 @@ func TestImportedDataStay(t *testing.T) {
 				t.Errorf("stated: %t", got)
 			}
 			refused := ""
-			if diags := config.checkEmptied(state); diags.HasError() {
+			if diags := config.checkEmptied(state, everything); diags.HasError() {
 				refused = first(diags)
 			}
 			if refused != test.refused {
@@ -375,26 +379,26 @@ func TestImportedDataStay(t *testing.T) {
 	}
 }
 
-// An import counts until the configuration states both data, in whichever form.
-func TestStated(t *testing.T) {
+// What was imported counts as such until a configuration states it, in whichever form.
+func TestUnstated(t *testing.T) {
 	t.Parallel()
 	one := types.Int64Value(1)
 	for name, test := range map[string]struct {
 		config model
-		want   bool
+		want   []string
 	}{
-		"nothing":          {},
-		"user data":        {config: model{UserData: text(script), UserDataBase64: in64(script)}},
-		"network data":     {config: model{NetworkDataBase64: in64("version: 2")}},
-		"both":             {config: model{UserData: text(script), NetworkDataBase64: in64("version: 2")}, want: true},
-		"both empty":       {config: model{UserDataBase64: text(""), NetworkData: text("")}, want: true},
-		"both write-only":  {config: model{UserDataWOVersion: one, NetworkDataWOVersion: one}, want: true},
-		"not known yet":    {config: model{UserData: types.StringUnknown(), NetworkDataBase64: types.StringUnknown()}, want: true},
-		"of two forms":     {config: model{UserDataWOVersion: one, NetworkData: text("version: 2")}, want: true},
-		"one is left open": {config: model{UserDataWOVersion: one}},
+		"nothing":          {want: []string{"user_data", "network_data"}},
+		"user data":        {config: model{UserData: text(script), UserDataBase64: in64(script)}, want: []string{"network_data"}},
+		"network data":     {config: model{NetworkDataBase64: in64("version: 2")}, want: []string{"user_data"}},
+		"both":             {config: model{UserData: text(script), NetworkDataBase64: in64("version: 2")}},
+		"both empty":       {config: model{UserDataBase64: text(""), NetworkData: text("")}},
+		"both write-only":  {config: model{UserDataWOVersion: one, NetworkDataWOVersion: one}},
+		"not known yet":    {config: model{UserData: types.StringUnknown(), NetworkDataBase64: types.StringUnknown()}},
+		"of two forms":     {config: model{UserDataWOVersion: one, NetworkData: text("version: 2")}},
+		"one is left open": {config: model{UserDataWOVersion: one}, want: []string{"network_data"}},
 	} {
-		if got := test.config.stated(); got != test.want {
-			t.Errorf("%s: stated %t", name, got)
+		if got := test.config.unstated(); !slices.Equal(got, test.want) {
+			t.Errorf("%s: %q is left open", name, got)
 		}
 	}
 }

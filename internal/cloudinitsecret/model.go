@@ -32,10 +32,14 @@ func (m *model) takeWriteOnly(config *model) {
 	m.UserDataWO, m.NetworkDataWO = config.UserDataWO, config.NetworkDataWO
 }
 
-// stated says that the configuration has all that a Secret can hold.
-func (m *model) stated() bool {
-	parts := m.parts()
-	return parts[0].stated() && parts[1].stated()
+// unstated names the parts that are left open.
+func (m *model) unstated() (names []string) {
+	for _, p := range m.parts() {
+		if !p.stated() {
+			names = append(names, p.name)
+		}
+	}
+	return names
 }
 
 // ToAPI builds the object to create.

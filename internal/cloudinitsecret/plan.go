@@ -5,6 +5,7 @@ package cloudinitsecret
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -13,10 +14,11 @@ import (
 )
 
 // derive fills in what is computed. An empty state is that of a Secret to be made.
-func (m *model) derive(config, state *model, imported bool) {
+// Imported names the parts that nobody has stated since they were imported.
+func (m *model) derive(config, state *model, imported []string) {
 	configured, prior := config.parts(), state.parts()
 	for i, p := range m.parts() {
-		p.derive(configured[i], prior[i], imported)
+		p.derive(configured[i], prior[i], slices.Contains(imported, p.name))
 	}
 	m.State, m.Message = types.StringValue(""), types.StringValue("")
 }
@@ -87,14 +89,27 @@ func (p part) checkWriteOnly() diag.Diagnostics {
 
 // checkEmptied refuses to empty what was imported and was never stated, so that nobody has seen
 // it here: an empty text may be left over from generating the configuration.
-func (m *model) checkEmptied(state *model) (diags diag.Diagnostics) {
+func (m *model) checkEmptied(state *model, imported []string) (diags diag.Diagnostics) {
 	prior := state.parts()
 	for i, p := range m.parts() {
-		if p.stated() && !p.hidden() && !p.text.IsUnknown() && !p.encoded.IsUnknown() && len(p.content()) == 0 && len(prior[i].content()) > 0 {
-			diags.AddAttributeError(path.Root(p.argument()), "Imported data would be emptied", fmt.Sprintf(
+		if slices.Contains(imported, p.name) && p.empty() && len(prior[i].content()) > 0 {
+			diags.AddAttributeError(path.Root(p.emptied()), "Imported data would be emptied", fmt.Sprintf(
 				"The Secret was imported with %[1]s, which the configuration sets to nothing. Nothing was changed.\n\n"+
 					"Remove %[1]s and %[1]s_base64 to leave the data as they are, or set what they should be. To empty them on purpose, apply other data first.", p.name))
 		}
 	}
 	return diags
+}
+
+// empty says that the configuration gives nothing, in so many words.
+func (p part) empty() bool {
+	return p.stated() && !p.hidden() && !p.text.IsUnknown() && !p.encoded.IsUnknown() && len(p.content()) == 0
+}
+
+// emptied is the argument that an empty part is given in.
+func (p part) emptied() string {
+	if p.text.IsNull() {
+		return p.name + "_base64"
+	}
+	return p.name
 }

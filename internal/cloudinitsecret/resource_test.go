@@ -261,6 +261,37 @@ func TestAccCloudInitSecret_importedMatchesEitherForm(t *testing.T) {
 	}
 }
 
+// What was imported is left as it is until the configuration states it, and each of the two data for itself:
+// once an apply has stated one, that one can be emptied.
+func TestAccCloudInitSecret_importedStays(t *testing.T) {
+	t.Parallel()
+	c, name := shared(t), acctest.Name(t)
+	c.make(t, name, map[string]any{"userdata": script, "networkdata": "version: 2"}, nil)
+	imported := func(arguments string) string {
+		return secret(name, arguments) + fmt.Sprintf("import {\n  to = %s\n  id = \"default/%s\"\n}\n", address, name)
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: acctest.Factories,
+		CheckDestroy:             c.gone(name),
+		Steps: []resource.TestStep{
+			{
+				Config: imported("description = \"mine now\"\n"),
+				Check:  c.holds(name, map[string]string{"userdata": script, "networkdata": "version: 2"}),
+			},
+			{
+				Config:      secret(name, argument("user_data", "")),
+				ExpectError: regexp.MustCompile(`(?s)Imported data would be emptied.*user_data += ""`),
+			},
+			{
+				Config: secret(name, argument("user_data", "#!other")),
+				Check:  c.holds(name, map[string]string{"userdata": "#!other", "networkdata": "version: 2"}),
+			},
+			{Config: secret(name, argument("user_data", "")), Check: c.holds(name, map[string]string{"networkdata": "version: 2"})},
+			{Config: secret(name, argument("network_data", "")), ExpectError: regexp.MustCompile(`(?s)Imported data would be emptied.*network_data += ""`)},
+		},
+	})
+}
+
 // An apply that was killed after its request leaves a secret that the next apply takes
 // over, if it holds the same.
 func TestAccCloudInitSecret_takesOverItsOwn(t *testing.T) {

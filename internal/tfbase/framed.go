@@ -5,6 +5,7 @@ package tfbase
 
 import (
 	"context"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -58,7 +59,7 @@ func (r *framed[M, P, T, O]) ModifyPlan(ctx context.Context, req resource.Modify
 	resp.Diagnostics.Append(req.Config.Get(ctx, p.Config)...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, p.Plan)...)
 	if !req.State.Raw.IsNull() {
-		p.State, p.Imported = new(M), wasImported(ctx, req.Private)
+		p.State, p.Imported = new(M), imported(ctx, req.Private)
 		resp.Diagnostics.Append(req.State.Get(ctx, p.State)...)
 	}
 	if resp.Diagnostics.HasError() {
@@ -218,8 +219,8 @@ func (r *framed[M, P, T, O]) Read(ctx context.Context, req resource.ReadRequest,
 	}
 	ours, diags := Recognize(ctx, resp.Private, identity, object)
 	resp.Diagnostics.Append(diags...)
-	if state.Base().State.IsNull() {
-		resp.Diagnostics.Append(resp.Private.SetKey(ctx, keyImported, []byte("true"))...)
+	if state.Base().State.IsNull() && r.Unstated != nil {
+		resp.Diagnostics.Append(noteImported(ctx, resp.Private, r.Unstated(new(M)))...)
 	}
 	if ours && identity.UID != "" {
 		objects.Settle(ctx, object, r.annotate)
@@ -240,8 +241,10 @@ func (r *framed[M, P, T, O]) Update(ctx context.Context, req resource.UpdateRequ
 	if resp.Diagnostics.Append(diags...); resp.Diagnostics.HasError() {
 		return
 	}
-	if r.Stated == nil || r.Stated(config) {
-		resp.Diagnostics.Append(resp.Private.SetKey(ctx, keyImported, nil)...)
+	if r.Unstated != nil {
+		open := r.Unstated(config)
+		left := slices.DeleteFunc(imported(ctx, req.Private), func(name string) bool { return !slices.Contains(open, name) })
+		resp.Diagnostics.Append(noteImported(ctx, resp.Private, left)...)
 	}
 	if r.Await != nil {
 		object, diags = r.Await(ctx, r.Session, plan, state, object)

@@ -28,12 +28,22 @@ type Private interface {
 // keyUID notes the UID of the object that a state means.
 const keyUID = "uid"
 
-// keyImported notes that the state began with an import; see Planning.Imported.
+// keyImported notes what Planning.Imported names.
 const keyImported = "imported"
 
-func wasImported(ctx context.Context, private PrivateReader) bool {
-	value, _ := private.GetKey(ctx, keyImported)
-	return string(value) == "true"
+func imported(ctx context.Context, private PrivateReader) (names []string) {
+	if text, _ := private.GetKey(ctx, keyImported); text != nil {
+		_ = json.Unmarshal(text, &names) // what cannot be read is not known
+	}
+	return names
+}
+
+func noteImported(ctx context.Context, private Private, names []string) diag.Diagnostics {
+	if len(names) == 0 {
+		return private.SetKey(ctx, keyImported, nil)
+	}
+	text, _ := json.Marshal(names) // strings always encode
+	return private.SetKey(ctx, keyImported, text)
 }
 
 // Own notes that the object is the one that the state means from now on.

@@ -53,9 +53,9 @@ type Kind[M any, P Model[M, T], T any, O objects.Object[T]] struct {
 	Check func(ctx context.Context, c *Checking[P]) diag.Diagnostics
 	// Replaces says that only another object can be what the plan wants.
 	Replaces func(plan, state P) bool
-	// Stated says that the configuration states what an import found and Terraform does not show. Until
-	// it does, Planning.Imported is true.
-	Stated func(config P) bool
+	// Unstated names the things that a configuration may leave open without anybody seeing what they are. An
+	// import finds all of them, and each stays in Planning.Imported until an apply has stated it.
+	Unstated func(config P) []string
 	// WriteOnly copies the write-only arguments into the plan, where FromAPI takes them out again.
 	WriteOnly func(plan, config P)
 
@@ -86,9 +86,9 @@ type Planning[P any] struct {
 	Session *session.Session
 	// State is nil when the object is to be made.
 	Config, Plan, State P
-	// Imported says that the object was imported, and that what Terraform does not show of it was
-	// never stated: it is not ours to change.
-	Imported bool
+	// Imported names what an import found and no apply has stated since, of what Kind.Unstated names: it is not
+	// ours to change.
+	Imported []string
 
 	replaced path.Paths
 	keep     bool

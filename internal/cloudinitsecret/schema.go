@@ -18,9 +18,10 @@ func secretSchema() schema.Schema {
 	attributes := tfbase.Namespaced("cloud-init secret")
 	maps.Copy(attributes, partAttributes("user_data", "User data for cloud-init: a script, or YAML under the line `#cloud-config`."))
 	maps.Copy(attributes, partAttributes("network_data", "Network data for cloud-init, in YAML."))
-	for _, name := range []string{"state", "message"} {
-		attributes[name] = schema.StringAttribute{Computed: true, MarkdownDescription: "Always empty: there is nothing to say about a secret."}
-	}
+	maps.Copy(attributes, map[string]schema.Attribute{
+		"state":   schema.StringAttribute{Computed: true, MarkdownDescription: "`Terminating` while the secret is being deleted, else empty."},
+		"message": schema.StringAttribute{Computed: true, MarkdownDescription: "What holds a secret that is being deleted; else empty."},
+	})
 	return schema.Schema{
 		Version: tfbase.SchemaVersion,
 		MarkdownDescription: "A Kubernetes Secret with data for cloud-init, for virtual machines to refer to by name. The data may be a megabyte in all. " +

@@ -49,6 +49,7 @@ type course struct {
 	terraform   *os.Process // the apply that runs
 	interrupted time.Time
 	orphans     []int // providers whose terraform was killed
+	killed      bool  // a signal has met the run
 }
 
 // newCourse makes the folder of a row.

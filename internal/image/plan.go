@@ -43,6 +43,9 @@ func (r *lifecycle) ModifyPlan(ctx context.Context, req resource.ModifyPlanReque
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	if tfbase.ReplaceTerminating(ctx, state.State, resp) {
+		return
+	}
 	r.planContent(ctx, &plan, &state, req, resp)
 	r.planFinish(ctx, &plan, &state, req, resp)
 	resp.Diagnostics.Append(r.form.write(ctx, &plan, &resp.Plan)...)
@@ -98,9 +101,6 @@ func (r *lifecycle) promise(plan *model) {
 
 // final: Harvester will not bring this object to Active any more.
 func final(ctx context.Context, state *model, private privateState) bool {
-	if state.State.ValueString() == string(imagestate.Terminating) {
-		return true
-	}
 	noted, _ := private.GetKey(ctx, keyTerminal) // an unreadable note is as good as none
 	return state.State.ValueString() == string(imagestate.Failed) && string(noted) == "true"
 }

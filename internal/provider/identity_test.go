@@ -6,8 +6,10 @@ package provider
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,7 +23,7 @@ import (
 var kinds = map[string]struct{ id, path, object string }{
 	"harvester_ssh_key": {
 		"default/a", "/apis/harvesterhci.io/v1beta1/namespaces/default/keypairs/a",
-		`"apiVersion":"harvesterhci.io/v1beta1","kind":"KeyPair","spec":{"publicKey":"ssh-ed25519 AAAA"}`,
+		`"apiVersion":"harvesterhci.io/v1beta1","kind":"KeyPair","spec":{"publicKey":"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIt8d1W8vkXo7JYH0VfUEVQ3Tz6kkS8iV1N1Yqv4Yx0r"}`,
 	},
 	"harvester_cloudinit_secret": {
 		"default/a", "/api/v1/namespaces/default/secrets/a", `"apiVersion":"v1","kind":"Secret","data":{"userdata":"YQ=="}`,
@@ -95,12 +97,39 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
+// What is being deleted stays in the state until it is gone, and another one is planned in its place:
+// a destroy that was killed while it waited must not look as if nothing had happened.
+func TestTerminating(t *testing.T) {
+	t.Parallel()
+	for name, kind := range kinds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCourse(t, name, kind.path, kind.object)
+			c.importID(kind.id)
+			if replaced := c.plan(); len(replaced) > 0 {
+				t.Errorf("before it is deleted, %s would replace it", replaced)
+			}
+			c.cluster.terminate("example.com/hold")
+			if c.read(); c.state.IsNull() || c.failed != "" {
+				t.Fatalf("the state is %v, %s", c.state, c.failed)
+			}
+			if state, message := c.text("state"), c.text("message"); state != "Terminating" || message != "Being deleted, held by example.com/hold." && !strings.HasSuffix(name, "image") {
+				t.Errorf("it is shown as %q, %q", state, message)
+			}
+			if replaced := c.plan(); !slices.Equal(replaced, []string{`AttributeName("state")`}) {
+				t.Errorf("what is being deleted is replaced for %s, %s", replaced, c.failed)
+			}
+		})
+	}
+}
+
 // oneObject is a cluster with one object.
 type oneObject struct {
 	mu           sync.Mutex
 	path, object string
 	uid          string
-	code         int // to answer with instead of the object
+	holder       string // the finalizer, if it is being deleted
+	code         int    // to answer with instead of the object
 	requests     []string
 }
 
@@ -108,6 +137,12 @@ func (c *oneObject) set(uid string, code int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.uid, c.code, c.requests = uid, code, nil
+}
+
+func (c *oneObject) terminate(holder string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.holder = holder
 }
 
 // deletions are the requests to delete, with their bodies.
@@ -139,7 +174,11 @@ func (c *oneObject) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		if req.Method == http.MethodDelete {
 			c.uid = ""
 		}
-		_, _ = fmt.Fprintf(w, `{"metadata":{"namespace":%q,"name":"a","uid":%q,"resourceVersion":"1"},%s}`, namespaceOf(c.path), uid, c.object)
+		ending := ""
+		if c.holder != "" {
+			ending = fmt.Sprintf(`,"deletionTimestamp":"2026-01-01T00:00:00Z","finalizers":[%q]`, c.holder)
+		}
+		_, _ = fmt.Fprintf(w, `{"metadata":{"namespace":%q,"name":"a","uid":%q,"resourceVersion":"1"%s},%s}`, namespaceOf(c.path), uid, ending, c.object)
 	case strings.HasPrefix(c.path, req.URL.Path+"/"):
 		_, _ = fmt.Fprintf(w, `{"kind":"List","apiVersion":"v1","metadata":{},"items":[]}`)
 	default:
@@ -163,6 +202,7 @@ type course struct {
 	cluster *oneObject
 	server  tfprotov6.ProviderServer
 	name    string
+	schema  *tfprotov6.Schema
 	kind    tftypes.Type
 
 	state          tftypes.Value
@@ -183,7 +223,8 @@ func newCourse(t *testing.T, name, path, object string) *course {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.kind = schemas.ResourceSchemas[name].ValueType()
+	c.schema = schemas.ResourceSchemas[name]
+	c.kind = c.schema.ValueType()
 	block := schemas.Provider.ValueType().(tftypes.Object)
 	config := map[string]tftypes.Value{}
 	for attribute, kind := range block.AttributeTypes {
@@ -220,6 +261,48 @@ func (c *course) read() {
 		c.Fatal(err)
 	}
 	c.take(answer.NewState, answer.Private, answer.Diagnostics)
+}
+
+// plan returns the attributes for which another object is planned. The configuration is what the state tells.
+func (c *course) plan() (replaced []string) {
+	c.Helper()
+	var values map[string]tftypes.Value
+	if err := c.state.As(&values); err != nil {
+		c.Fatal(err)
+	}
+	values = maps.Clone(values) // it is the state's own
+	for _, attribute := range c.schema.Block.Attributes {
+		if !attribute.Optional && !attribute.Required {
+			values[attribute.Name] = tftypes.NewValue(attribute.Type, nil)
+		}
+	}
+	config := c.dynamic(tftypes.NewValue(c.kind, values))
+	answer, err := c.server.PlanResourceChange(c.Context(), &tfprotov6.PlanResourceChangeRequest{
+		TypeName: c.name, PriorState: c.dynamic(c.state), ProposedNewState: c.dynamic(c.state), Config: config, PriorPrivate: c.private,
+	})
+	if err != nil {
+		c.Fatal(err)
+	}
+	state := c.state
+	c.take(answer.PlannedState, c.private, answer.Diagnostics)
+	c.state = state
+	for _, at := range answer.RequiresReplace {
+		replaced = append(replaced, at.String())
+	}
+	return replaced
+}
+
+// text is an attribute of the state.
+func (c *course) text(attribute string) (text string) {
+	c.Helper()
+	var values map[string]tftypes.Value
+	if err := c.state.As(&values); err != nil {
+		c.Fatal(err)
+	}
+	if err := values[attribute].As(&text); err != nil {
+		c.Fatal(err)
+	}
+	return text
 }
 
 // destroy leaves the state as it is: it is what the next step goes on with.

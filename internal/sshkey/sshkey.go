@@ -48,7 +48,7 @@ func keySchema() schema.Schema {
 		},
 		"state": schema.StringAttribute{
 			Computed:            true,
-			MarkdownDescription: "`Validated` when Harvester has found the key to be valid, else `Not Validated`.",
+			MarkdownDescription: "`Validated` when Harvester has found the key to be valid, `Terminating` while it is being deleted, else `Not Validated`.",
 		},
 	})
 	return schema.Schema{

@@ -18,11 +18,8 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
-// The states of a class.
-const (
-	stateReady       = "Ready"
-	stateTerminating = "Terminating"
-)
+// stateReady is the state of every class that is not being deleted.
+const stateReady = "Ready"
 
 // model is harvester_storageclass as Terraform has it.
 type model struct {
@@ -115,9 +112,6 @@ func (m *model) FromAPI(ctx context.Context, class *storagev1.StorageClass, _ bo
 	}
 	m.Parameters = tfbase.StringMap(parameters)
 	m.State, m.Message = types.StringValue(stateReady), types.StringValue("")
-	if class.DeletionTimestamp != nil {
-		m.State = types.StringValue(stateTerminating)
-	}
 	return m.readTopologies(ctx, class.AllowedTopologies)
 }
 

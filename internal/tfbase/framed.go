@@ -62,13 +62,12 @@ func (r *framed[M, P, T, O]) ModifyPlan(ctx context.Context, req resource.Modify
 		p.State, p.Imported = new(M), imported(ctx, req.Private)
 		resp.Diagnostics.Append(req.State.Get(ctx, p.State)...)
 	}
-	if resp.Diagnostics.HasError() {
+	if resp.Diagnostics.HasError() || p.State != nil && ReplaceTerminating(ctx, p.State.Base().State, resp) {
 		return
 	}
 	if r.Plan != nil {
 		resp.Diagnostics.Append(r.Plan(ctx, &p)...)
 		resp.Diagnostics.Append(resp.Plan.Set(ctx, p.Plan)...)
-		resp.RequiresReplace = p.replaced
 	}
 	if p.keep {
 		resp.Plan.Raw = req.State.Raw
@@ -93,7 +92,7 @@ func (r *framed[M, P, T, O]) planDelete(ctx context.Context, req resource.Modify
 // planned as a creation, and checked there.
 func (r *framed[M, P, T, O]) planChecks(ctx context.Context, p *Planning[P]) diag.Diagnostics {
 	s := r.Session
-	if r.Check == nil || s == nil || s.PlanChecks == session.ChecksOff || len(p.replaced) > 0 || p.State != nil && r.Replaces != nil && r.Replaces(p.Plan, p.State) {
+	if r.Check == nil || s == nil || s.PlanChecks == session.ChecksOff || p.State != nil && r.Replaces != nil && r.Replaces(p.Plan, p.State) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, checking)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -90,12 +89,8 @@ type Planning[P any] struct {
 	// ours to change.
 	Imported []string
 
-	replaced path.Paths
-	keep     bool
+	keep bool
 }
-
-// Replace plans another object in the place of this one, for the attribute at that path.
-func (p *Planning[P]) Replace(at path.Path) { p.replaced.Append(at) }
 
 // Keep plans no change.
 func (p *Planning[P]) Keep() { p.keep = true }

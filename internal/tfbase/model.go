@@ -100,7 +100,9 @@ func Fill[M, T any, P Model[M, T], O objects.Object[T]](ctx context.Context, m P
 		*namespace = types.StringValue(object.GetNamespace())
 	}
 	base.ID = types.StringValue(KeyID(m))
-	return m.FromAPI(ctx, object, imported)
+	diags := m.FromAPI(ctx, object, imported)
+	ShowTermination(object, &base.State, &base.Message)
+	return diags
 }
 
 // Wanted builds the object to create.

@@ -41,7 +41,7 @@ func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReques
 	if p.load(ctx); req.Plan.Raw.IsNull() {
 		return
 	}
-	for _, step := range []func(context.Context){p.strategy, p.spelling, p.disks, p.leavesBehind, p.interfaces, p.requests, p.settle} {
+	for _, step := range []func(context.Context){p.strategy, p.spelling, p.terminating, p.disks, p.leavesBehind, p.interfaces, p.requests, p.settle} {
 		if resp.Diagnostics.HasError() {
 			return
 		}
@@ -165,6 +165,13 @@ func (p *planning) spelling(ctx context.Context) {
 	if arg.Known(m.SSHKeys) && arg.Known(before.SSHKeys) && len(m.sshKeys) == len(m.SSHKeys.Elements()) && slices.Equal(m.keyIDs(), before.keyIDs()) {
 		m.SSHKeys = before.SSHKeys
 		p.resp.Diagnostics.Append(p.resp.Plan.SetAttribute(ctx, path.Root("ssh_keys"), before.SSHKeys)...)
+	}
+}
+
+// terminating plans a new machine in the place of one that is being deleted.
+func (p *planning) terminating(ctx context.Context) {
+	if p.before != nil {
+		tfbase.ReplaceTerminating(ctx, p.before.State, p.resp)
 	}
 }
 
@@ -295,7 +302,7 @@ func (p *planning) interfaces(ctx context.Context) {
 // settle drops a plan whose only differences are values to be computed anew:
 // nothing would be done.
 func (p *planning) settle(context.Context) {
-	if p.before == nil || !p.Config.Raw.IsFullyKnown() {
+	if p.before == nil || p.replaced() || !p.Config.Raw.IsFullyKnown() {
 		return
 	}
 	plan, err := tftypes.Transform(p.resp.Plan.Raw, func(at *tftypes.AttributePath, value tftypes.Value) (tftypes.Value, error) {

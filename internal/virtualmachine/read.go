@@ -56,6 +56,7 @@ func (m *model) read(ctx context.Context, seen sight) diag.Diagnostics {
 
 	m.State = types.StringValue(stateOf(vm, seen.vmi))
 	m.Message = arg.TextOrNull(messageOf(vm, seen.vmi))
+	tfbase.ShowTermination(vm, &m.State, &m.Message)
 	m.NodeName = types.StringNull()
 	if seen.vmi != nil {
 		m.NodeName = arg.TextOrNull(seen.vmi.Status.NodeName)

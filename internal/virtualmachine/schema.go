@@ -71,7 +71,7 @@ func metadataAttributes(shared map[string]schema.Attribute) map[string]schema.At
 		"state": schema.StringAttribute{
 			Computed: true,
 			MarkdownDescription: "State of the machine: `Ready` (runs and has the addresses it was to wait for), `Running` (without them yet), `Starting`, " +
-				"`Stopping`, `Off`, `Failed` or `Unknown`.",
+				"`Stopping`, `Off`, `Failed`, `Unknown`, or `Terminating` while the machine is being deleted.",
 		},
 		"message": schema.StringAttribute{
 			Computed:            true,

@@ -9,8 +9,6 @@ import (
 	"context"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 
@@ -78,15 +76,10 @@ func look(ctx context.Context, s *session.Session, namespace, name string, fresh
 	return c.see(ctx, namespace, name, c.claims.Recent)
 }
 
-// plan plans a replacement for a volume that is being deleted, and none for one whose size
-// shrinks or that only looks different.
+// plan plans no change for a volume that only looks different, and refuses to shrink one.
 func plan(ctx context.Context, p *tfbase.Planning[*model]) diag.Diagnostics {
 	switch {
 	case p.State == nil:
-	case p.State.State.ValueString() == stateTerminating:
-		// The unknown state makes the replacement visible, with its reason.
-		p.Plan.State = types.StringUnknown()
-		p.Replace(path.Root("state"))
 	case p.Plan.replaces(p.State):
 		// The second half is planned as a creation. By the time that is applied, the old volume is gone.
 		if p.Session != nil {

@@ -13,17 +13,15 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
-	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
-// The states of a volume. Ready and In-use are the official provider's.
+// The states of a volume, besides tfbase.Terminating. Ready and In-use are the official provider's.
 const (
-	stateReady       = "Ready"
-	stateInUse       = "In-use"
-	statePending     = "Pending"
-	stateFailed      = "Failed"
-	stateTerminating = "Terminating"
+	stateReady   = "Ready"
+	stateInUse   = "In-use"
+	statePending = "Pending"
+	stateFailed  = "Failed"
 )
 
 // volume is a volume as the API has it, or is to have it: a claim, and what else there is to see of it.
@@ -46,8 +44,6 @@ type volume struct {
 
 func (s *volume) state() string {
 	switch {
-	case s.DeletionTimestamp != nil:
-		return stateTerminating
 	case s.Status.Phase == corev1.ClaimLost:
 		return stateFailed
 	case len(s.users) > 0:
@@ -62,8 +58,6 @@ func (s *volume) state() string {
 
 func (s *volume) message() string {
 	switch growth := growing(s.PersistentVolumeClaim); {
-	case s.DeletionTimestamp != nil:
-		return "Being deleted" + objects.HeldBy(s.Finalizers) + "."
 	case s.Status.Phase == corev1.ClaimLost:
 		return "What held its data is gone."
 	case s.awaitsUse && s.Status.Phase != corev1.ClaimBound:

@@ -51,11 +51,6 @@ func in(phase corev1.PersistentVolumeClaimPhase) func(*corev1.PersistentVolumeCl
 	return func(c *corev1.PersistentVolumeClaim) { c.Status.Phase = phase }
 }
 
-func deleting(c *corev1.PersistentVolumeClaim) {
-	now := metav1.Now()
-	c.DeletionTimestamp, c.Finalizers = &now, []string{"kubernetes.io/pvc-protection"}
-}
-
 func copied(podPhase string) func(*corev1.PersistentVolumeClaim) {
 	return func(c *corev1.PersistentVolumeClaim) {
 		c.Annotations[api.AnnotationDataVolume], c.Annotations[api.AnnotationFilling] = "uid", podPhase
@@ -87,7 +82,6 @@ func TestSight(t *testing.T) {
 		"used":                {&volume{PersistentVolumeClaim: claimed(), users: []string{"default/vm"}}, "In-use", ""},
 		"used before bound":   {&volume{PersistentVolumeClaim: claimed(in(corev1.ClaimPending)), users: []string{"default/vm"}}, "In-use", ""},
 		"lost":                {&volume{PersistentVolumeClaim: claimed(in(corev1.ClaimLost)), users: []string{"default/vm"}}, "Failed", "What held its data is gone."},
-		"deleting":            {&volume{PersistentVolumeClaim: claimed(deleting), users: []string{"default/vm"}}, "Terminating", "Being deleted, held by kubernetes.io/pvc-protection."},
 		"being copied":        {&volume{PersistentVolumeClaim: claimed(copied("Running"))}, "Pending", "The contents of its image are being copied."},
 		"copied":              {&volume{PersistentVolumeClaim: claimed(copied("Succeeded"))}, "Ready", ""},
 		"growing":             {&volume{PersistentVolumeClaim: claimed(asking("2Gi"))}, "Ready", "Grows from 1Gi to 2Gi."},

@@ -38,6 +38,8 @@ func serve() {
 	flag.Parse()
 	if !*debug {
 		go exitWithTerraform()
+		// CI ends all processes of a job at once. Terraform then interrupts its providers in good order.
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM)
 	}
 	err := providerserver.Serve(context.Background(), provider.New(version), providerserver.ServeOpts{
 		Address:         provider.Address,

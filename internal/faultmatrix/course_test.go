@@ -50,6 +50,7 @@ type course struct {
 	interrupted time.Time
 	orphans     []int // providers whose terraform was killed
 	killed      bool  // a signal has met the run
+	said        string
 }
 
 // newCourse makes the folder of a row.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 
+	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 	"github.com/harvester-community/terraform-provider-harvester/internal/progress"
 	"github.com/harvester-community/terraform-provider-harvester/internal/provider"
 )
@@ -36,7 +37,9 @@ func main() {
 func serve() {
 	debug := flag.Bool("debug", false, "run as a server that a debugger can be attached to")
 	flag.Parse()
+	end := func() {}
 	if !*debug {
+		end = objects.KeepMarks(objects.StateKept)
 		go exitWithTerraform()
 		// CI ends all processes of a job at once. Terraform then interrupts its providers in good order.
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM)
@@ -46,6 +49,7 @@ func serve() {
 		Debug:           *debug,
 		ProtocolVersion: 6,
 	})
+	end()
 	if err != nil {
 		log.Fatal(err)
 	}

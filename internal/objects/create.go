@@ -9,7 +9,6 @@ package objects
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -216,17 +215,12 @@ func (u *underway[T]) takeOver(ctx context.Context, existing T) (made T, again b
 	return made, false, nil
 }
 
-const (
-	// finishing is how long it may take to take a mark off.
-	finishing = 10 * time.Second
-	// farewell is how long a run that was interrupted may take to end without keeping the state: Terraform was
-	// killed, which closes its connections a moment before it is gone, or was interrupted a second time.
-	farewell = time.Second
-)
+// finishing is how long it may take to take a mark off.
+const finishing = 10 * time.Second
 
-// keepAlive renews the mark until the creation is finished, and takes it off then.
+// keepAlive renews the mark until the creation is finished and Terraform can be expected to have written its state, and
+// takes it off then.
 func (u *underway[T]) keepAlive(ctx context.Context, made T) (finish func()) {
-	run := ctx
 	ctx = context.WithoutCancel(ctx)
 	renewing, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})
@@ -237,19 +231,29 @@ func (u *underway[T]) keepAlive(ctx context.Context, made T) (finish func()) {
 			_ = u.annotate(renewing, made, u.mark.text()) // if it fails, there is the next time
 		}
 	}()
-	return sync.OnceFunc(func() {
+	rest := func() {
 		stop()
 		<-ended
-		if errors.Is(run.Err(), context.Canceled) {
-			wait.Pause(ctx, farewell)
-		}
-		if u.Temporary || orphaned() {
-			return // without Terraform nobody is left to put the object into a state
-		}
-		if err := u.annotate(ctx, made, nil); err != nil && !apierrors.IsNotFound(err) {
-			tflog.Warn(ctx, "The mark of a creation under way stays on the object until it is next read", map[string]any{"object": u.Title, "error": diagnose.Said(err)})
-		}
+	}
+	if u.Temporary {
+		return sync.OnceFunc(rest)
+	}
+	return sync.OnceFunc(func() {
+		marks.later(func() {
+			rest()
+			u.takeOff(ctx, made)
+		})
 	})
+}
+
+// takeOff ends a creation whose object is in a state. Without Terraform nobody is left to have put it there.
+func (u *underway[T]) takeOff(ctx context.Context, made T) {
+	if orphaned() {
+		return
+	}
+	if err := u.annotate(ctx, made, nil); err != nil && !apierrors.IsNotFound(err) {
+		tflog.Warn(ctx, "The mark of a creation under way stays on the object until it is next read", map[string]any{"object": u.Title, "error": diagnose.Said(err)})
+	}
 }
 
 // annotate sets the mark; nil takes it off.

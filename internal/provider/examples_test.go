@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/config"
@@ -34,8 +35,8 @@ func TestAccExamples_plan(t *testing.T) {
 	}
 	for _, folder := range folders {
 		t.Run(folder, func(t *testing.T) {
-			if folder == "provider" {
-				// It names the source, as users do; the others leave that to it.
+			if folder == "provider" || strings.HasPrefix(folder, "functions/") {
+				// They name the source, as users do; the others leave that to it.
 				t.Setenv("TF_ACC_PROVIDER_NAMESPACE", path.Base(path.Dir(provider.Address)))
 			}
 			if arrange := existing[folder]; arrange != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
@@ -27,6 +28,7 @@ import (
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/cloudinitsecret"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+	"github.com/harvester-community/terraform-provider-harvester/internal/functions"
 	"github.com/harvester-community/terraform-provider-harvester/internal/image"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagedownload"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
@@ -60,7 +62,7 @@ const (
 // Provider is the provider of one version.
 type Provider struct{ version string }
 
-var _ provider.Provider = (*Provider)(nil)
+var _ provider.ProviderWithFunctions = (*Provider)(nil)
 
 // New returns the factory of the provider, as the plugin server wants it.
 func New(version string) func() provider.Provider {
@@ -102,6 +104,9 @@ func (p *Provider) DataSources(context.Context) []func() datasource.DataSource {
 		sshkey.Kind.NewDataSource,
 	}
 }
+
+// Functions lists the functions.
+func (p *Provider) Functions(context.Context) []func() function.Function { return functions.All() }
 
 // Schema describes the provider block.
 func (p *Provider) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {

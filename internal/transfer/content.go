@@ -170,6 +170,20 @@ func (t Treatment) padded(size int64) int64 {
 	return (size + BlockSize - 1) / BlockSize * BlockSize
 }
 
+// Packing tells what the file is packed with, as far as an upload undoes it; else it is Raw. Errors are as those of Inspect.
+func (f File) Packing() (Format, error) {
+	file, _, err := open(f.Path)
+	if err != nil {
+		return Raw, err
+	}
+	defer func() { _ = file.Close() }()
+	format, err := packing(file, Treatment{Decompress: true})
+	if err != nil {
+		return Raw, &FileError{f.Path, "cannot be read: " + cause(err)}
+	}
+	return format, nil
+}
+
 // packing is the compression to undo; Raw if none.
 func packing(file io.ReaderAt, t Treatment) (Format, error) {
 	if !t.Decompress {

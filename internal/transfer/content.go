@@ -30,6 +30,8 @@ type Content struct {
 	Behind bool
 	// data is the size in bytes before padding.
 	data int64
+	// unread says that the checksums are found while the content is sent.
+	unread bool
 	// SHA512 is the checksum of those bytes, in lower-case hexadecimal.
 	SHA512 string
 	// FileSHA512 is the checksum of the file as it lies on the disk. It differs
@@ -45,6 +47,34 @@ const buffer = 1 << 20
 func (f File) Unscanned(pad bool) Content {
 	treatment := Treatment{Pad: pad}
 	return Content{File: f, Treatment: treatment, data: f.Size, Size: treatment.padded(f.Size)}
+}
+
+// Unread is the content of a file that is hashed while it is sent, not before: its checksums are "" until then. Nil if
+// nobody knows its length before all of it was unpacked.
+func (f File) Unread(ctx context.Context, treatment Treatment) (*Content, error) {
+	return promptly(ctx, func() (*Content, error) {
+		file, _, err := open(f.Path)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = file.Close() }()
+		codec, err := packing(file, treatment)
+		if err != nil {
+			return nil, f.unreadable(ctx, err)
+		}
+		data, known := stated(file, f.Size, codec)
+		if !known {
+			return nil, nil //nolint:nilnil // documented
+		}
+		head, err := unpackedHead(ctx, file, codec)
+		if err != nil {
+			return nil, f.unreadable(ctx, err)
+		}
+		if wrong := (*beginning)(&head).wrong(data); wrong != "" {
+			return nil, &FileError{f.Path, wrong}
+		}
+		return &Content{File: f, Treatment: treatment, data: data, Size: treatment.padded(data), unread: true}, nil
+	})
 }
 
 // Scan reads the whole file once to learn size and checksums of what will be
@@ -63,7 +93,7 @@ func (f File) scan(ctx context.Context, treatment Treatment) (Content, error) {
 	defer func() { _ = file.Close() }()
 	codec, err := packing(file, treatment)
 	if err == nil {
-		err = content.read(ctx, file, codec)
+		err = content.read(ctx, file, codec, io.Discard)
 	}
 	if err != nil {
 		return content, f.unreadable(ctx, err)
@@ -71,8 +101,8 @@ func (f File) scan(ctx context.Context, treatment Treatment) (Content, error) {
 	return content, f.Changed()
 }
 
-// read computes what is to be known of the content from the bytes of its file.
-func (c *Content) read(ctx context.Context, file io.Reader, codec Format) error {
+// read computes what is to be known of the content from the bytes of its file, and writes what is to be sent to out.
+func (c *Content) read(ctx context.Context, file io.Reader, codec Format, out io.Writer) error {
 	raw, sent, head := sha512.New(), sha512.New(), &beginning{}
 	if codec != Raw { // else both checksums begin alike, and one is enough
 		file = io.TeeReader(file, raw)
@@ -82,7 +112,7 @@ func (c *Content) read(ctx context.Context, file io.Reader, codec Format) error 
 		return err
 	}
 	defer data.Close()
-	if c.data, err = io.CopyBuffer(io.MultiWriter(sent, head), data, make([]byte, buffer)); err != nil {
+	if c.data, err = io.CopyBuffer(io.MultiWriter(sent, head, out), data, make([]byte, buffer)); err != nil {
 		return err
 	}
 	if c.Behind, err = goesOn(data.rest); err != nil { // it still is part of the file
@@ -96,7 +126,9 @@ func (c *Content) read(ctx context.Context, file io.Reader, codec Format) error 
 	}
 	c.FileSHA512 = hex.EncodeToString(raw.Sum(nil))
 	c.Size = c.Treatment.padded(c.data)
-	_, _ = io.CopyN(sent, zeros{}, c.Size-c.data)
+	if _, err = io.CopyN(io.MultiWriter(sent, out), zeros{}, c.Size-c.data); err != nil {
+		return err
+	}
 	c.SHA512 = hex.EncodeToString(sent.Sum(nil))
 	return nil
 }
@@ -130,6 +162,15 @@ func (f File) unreadable(ctx context.Context, err error) error {
 		return err
 	}
 	return &FileError{f.Path, "cannot be read to its end: " + cause(err)}
+}
+
+// open starts the bytes to send from the first one. Reading them ends with the context. What is found of an unread content
+// on the way is handed over before the end.
+func (c Content) open(ctx context.Context, found func(Content)) (io.ReadCloser, error) {
+	if c.unread {
+		return c.readAhead(ctx, found)
+	}
+	return c.Open(ctx)
 }
 
 // Open starts the bytes to send from the first one. Reading them ends with the context.

@@ -28,12 +28,21 @@ type Upload struct {
 	Part    string
 	Content Content
 
-	sent atomic.Int64
+	sent  atomic.Int64
+	found atomic.Pointer[Content]
 }
 
 // Sent is the number of bytes of the body that have left so far in the current
 // try. It may be asked for while Send runs.
 func (u *Upload) Sent() int64 { return u.sent.Load() }
+
+// Found is what was found out about an unread content while it was sent; false as long as it was not read to its end.
+func (u *Upload) Found() (Content, bool) {
+	if found := u.found.Load(); found != nil {
+		return *found, true
+	}
+	return u.Content, !u.Content.unread
+}
 
 // StatusError is an answer other than success.
 type StatusError struct {
@@ -127,7 +136,8 @@ func (u *Upload) frame() (head, foot []byte, contentType string, err error) {
 
 // open starts the body from its first byte.
 func (u *Upload) open(ctx context.Context, head, foot []byte) (io.ReadCloser, error) {
-	content, err := u.Content.Open(ctx)
+	u.found.Store(nil)
+	content, err := u.Content.open(ctx, func(found Content) { u.found.Store(&found) })
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,9 @@ import (
 // pvcNotFound is the reason of an instance that waits for a claim nobody has created.
 const pvcNotFound = "FailedPvcNotFound"
 
+// pvcNotReady is the reason of a volume whose claim is there, but not attached.
+const pvcNotReady = "PVCNotReady"
+
 // lookAgain is how often an instance that waits for something else is looked at.
 const lookAgain = time.Second
 
@@ -90,6 +93,10 @@ func (k *KubeVirt) reconcileInstance(ctx context.Context, request reconcile.Requ
 		return reconcile.Result{}, err
 	}
 	blocked := inTheWay(instance.Namespace, found)
+	if instance.IsRunning() {
+		// It has what it needs. What is wrong with a volume that comes later, that volume's status tells.
+		blocked = nil
+	}
 	next, after := nextPhase(instance.Status.Phase, blocked, k.pace)
 	if left := after - time.Since(phaseSince(instance)); left > 0 {
 		return reconcile.Result{RequeueAfter: left}, nil
@@ -101,7 +108,7 @@ func (k *KubeVirt) reconcileInstance(ctx context.Context, request reconcile.Requ
 	}
 	setConditions(instance, blocked)
 	if blocked != nil {
-		again.RequeueAfter = lookAgain
+		again.RequeueAfter = sooner(again.RequeueAfter, lookAgain)
 		if blocked.message != "" {
 			k.event(instance, corev1.EventTypeWarning, blocked.reason, blocked.message)
 		}
@@ -119,8 +126,27 @@ func (k *KubeVirt) enter(ctx context.Context, instance *kubevirtv1.VirtualMachin
 			return reconcile.Result{RequeueAfter: lookAgain}, err
 		}
 	}
+	pods, err := k.launched(ctx, instance)
+	if err != nil {
+		return again, err
+	}
+	instance.Status.VolumeStatus = volumeStatus(instance, found, pods)
+	if pods.launcher != nil {
+		changed, err := k.attach(ctx, instance, pods, found)
+		if err != nil {
+			return again, err
+		}
+		switch {
+		case changed:
+			again.RequeueAfter = k.volumeStep()
+		case settling(instance):
+			again.RequeueAfter = lookAgain
+		}
+	}
+	if phase == kubevirtv1.Running && !mounted(instance) && !instance.IsRunning() {
+		return again, nil
+	}
 	setPhase(instance, phase, metav1.Now())
-	instance.Status.VolumeStatus = volumeStatus(instance, found)
 	if phase != kubevirtv1.Running {
 		return again, nil
 	}
@@ -130,7 +156,16 @@ func (k *KubeVirt) enter(ctx context.Context, instance *kubevirtv1.VirtualMachin
 		introduceGuest(instance)
 		return again, nil
 	}
-	return reconcile.Result{RequeueAfter: left}, nil
+	again.RequeueAfter = sooner(again.RequeueAfter, left)
+	return again, nil
+}
+
+// sooner is the earlier of two times to look again, of which the first may be none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 {
+		return b
+	}
+	return min(a, b)
 }
 
 // schedule finds a node for an instance and puts a launcher pod there.
@@ -298,24 +333,6 @@ func address(instance *kubevirtv1.VirtualMachineInstance, device string) string 
 
 func digest(instance *kubevirtv1.VirtualMachineInstance, purpose string) [sha256.Size]byte {
 	return sha256.Sum256([]byte(string(instance.UID) + " " + purpose))
-}
-
-// volumeStatus shows where the volumes of an instance are attached.
-func volumeStatus(instance *kubevirtv1.VirtualMachineInstance, found disks) (all []kubevirtv1.VolumeStatus) {
-	for i, volume := range instance.Spec.Volumes {
-		status := kubevirtv1.VolumeStatus{Name: volume.Name}
-		if instance.IsRunning() {
-			status.Target = fmt.Sprintf("vd%c", 'a'+rune(i%26))
-		}
-		if claim := found.claims[claimName(volume)]; claim != nil {
-			status.PersistentVolumeClaimInfo = &kubevirtv1.PersistentVolumeClaimInfo{
-				ClaimName: claim.Name, AccessModes: claim.Spec.AccessModes, VolumeMode: claim.Spec.VolumeMode,
-				Capacity: claim.Status.Capacity, Requests: claim.Spec.Resources.Requests,
-			}
-		}
-		all = append(all, status)
-	}
-	return all
 }
 
 // shutDown lets a deleted instance go after a grace period.

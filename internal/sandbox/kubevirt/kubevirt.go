@@ -4,7 +4,8 @@
 // Package kubevirt simulates KubeVirt: virtual machines get instances, instances get a node, run and get addresses, and
 // all of it can be started, stopped and paused, with KubeVirt's states and messages. No guest runs anywhere.
 //
-// It follows KubeVirt v1.7.0. Migration and hot-plugging are not simulated.
+// It follows KubeVirt v1.7.0. Volumes are hot-plugged by changes of a machine's template; migration is not simulated, nor is
+// hot-plugging of anything else.
 package kubevirt
 
 import (

@@ -21,28 +21,31 @@ func (k *KubeVirt) launch(ctx context.Context, instance *kubevirtv1.VirtualMachi
 	if err != nil {
 		return nil, err
 	}
-	for i := range pods {
-		if pods[i].Labels[kubevirtv1.AppLabel] != hotplugApp {
-			return &pods[i], nil
-		}
+	if len(pods) > 0 {
+		return &pods[0], nil
 	}
 	pod := launcherPod(instance, node)
+	return pod, k.runPod(ctx, pod, address(instance, podAddress))
+}
+
+// runPod creates a pod of one container that is said to run.
+func (k *KubeVirt) runPod(ctx context.Context, pod *corev1.Pod, address string) error {
 	if err := k.api.Create(ctx, pod); err != nil {
-		return nil, err
+		return err
 	}
 	now := metav1.Now()
 	pod.Status = corev1.PodStatus{
-		Phase: corev1.PodRunning, StartTime: &now, PodIP: address(instance, podAddress),
+		Phase: corev1.PodRunning, StartTime: &now, PodIP: address,
 		Conditions: []corev1.PodCondition{
 			{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: now},
 			{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: now},
 		},
 		ContainerStatuses: []corev1.ContainerStatus{{
-			Name: "compute", Ready: true, Image: launcherImage,
+			Name: pod.Spec.Containers[0].Name, Ready: true, Image: launcherImage,
 			State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: now}},
 		}},
 	}
-	return pod, k.api.Status().Update(ctx, pod)
+	return k.api.Status().Update(ctx, pod)
 }
 
 func launcherPod(instance *kubevirtv1.VirtualMachineInstance, node string) *corev1.Pod {
@@ -67,7 +70,8 @@ func launcherPod(instance *kubevirtv1.VirtualMachineInstance, node string) *core
 		},
 	}
 	for _, volume := range instance.Spec.Volumes {
-		if name := claimName(volume); name != "" && !hotPluggable(volume) {
+		// What may come and go is attached by pods of its own, from the start.
+		if name := claimName(volume); name != "" && !hotpluggable(&volume) {
 			pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: volume.Name, VolumeSource: corev1.VolumeSource{
 				PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: name},
 			}})
@@ -88,6 +92,11 @@ func (k *KubeVirt) removePods(ctx context.Context, instance *kubevirtv1.VirtualM
 	if err != nil {
 		return err
 	}
+	all, err := k.launched(ctx, instance)
+	if err != nil {
+		return err
+	}
+	pods = append(all.attachments, pods...)
 	for i := range pods {
 		if err := k.api.Delete(ctx, &pods[i], client.GracePeriodSeconds(0)); client.IgnoreNotFound(err) != nil {
 			return err

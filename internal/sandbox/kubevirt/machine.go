@@ -5,15 +5,15 @@ package kubevirt
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	kubevirtv1 "kubevirt.io/api/core/v1"
@@ -24,7 +24,7 @@ import (
 
 const (
 	machineFinalizer = "kubevirt.io/virtualMachineControllerFinalize"
-	// templateAnnotation tells which template an instance was made from. KubeVirt keeps a whole revision for that.
+	// templateAnnotation keeps the template that an instance was made from. KubeVirt has a revision of its own for that.
 	templateAnnotation = "sandbox.kubevirt.io/template"
 
 	defaultGracePeriod = int64(30)
@@ -122,6 +122,11 @@ func (k *KubeVirt) reconcileMachine(ctx context.Context, request reconcile.Reque
 		instance, failure = k.start(ctx, machine)
 	case stopInstance:
 		failure = k.stop(ctx, machine, instance)
+	case keep:
+		failure = k.hotplug(ctx, machine, instance)
+	}
+	if apierrors.IsConflict(failure) {
+		return reconcile.Result{}, failure
 	}
 	if err := k.recordMachine(ctx, machine, instance, failure); err != nil {
 		return reconcile.Result{}, err
@@ -147,6 +152,7 @@ func (k *KubeVirt) finalize(ctx context.Context, machine *kubevirtv1.VirtualMach
 
 // start gives a machine an instance.
 func (k *KubeVirt) start(ctx context.Context, machine *kubevirtv1.VirtualMachine) (*kubevirtv1.VirtualMachineInstance, error) {
+	forgetRestart(machine)
 	instance := newInstance(machine)
 	if err := k.api.Create(ctx, instance); err != nil {
 		return nil, fmt.Errorf("failure while starting VMI: %w", err)
@@ -162,8 +168,16 @@ func (k *KubeVirt) stop(ctx context.Context, machine *kubevirtv1.VirtualMachine,
 	if err := client.IgnoreNotFound(k.api.Delete(ctx, instance)); err != nil {
 		return fmt.Errorf("failure attempting to delete VMI: %w", err)
 	}
+	forgetRestart(machine)
 	k.event(machine, corev1.EventTypeNormal, "SuccessfulDelete", "Stopped the virtual machine by deleting the virtual machine instance "+string(instance.UID))
 	return nil
+}
+
+// forgetRestart takes back that a machine has to be restarted, which it is.
+func forgetRestart(machine *kubevirtv1.VirtualMachine) {
+	machine.Status.Conditions = slices.DeleteFunc(machine.Status.Conditions, func(c kubevirtv1.VirtualMachineCondition) bool {
+		return c.Type == kubevirtv1.VirtualMachineRestartRequired
+	})
 }
 
 func (k *KubeVirt) event(object client.Object, kind, reason, message string) {
@@ -188,7 +202,7 @@ func newInstance(machine *kubevirtv1.VirtualMachine) *kubevirtv1.VirtualMachineI
 		instance.Annotations = map[string]string{}
 	}
 	instance.Annotations[kubevirtv1.VirtualMachineGenerationAnnotation] = strconv.FormatInt(machine.Generation, 10)
-	instance.Annotations[templateAnnotation] = templateHash(machine)
+	instance.Annotations[templateAnnotation] = templateOf(machine)
 	if instance.Spec.TerminationGracePeriodSeconds == nil {
 		grace := defaultGracePeriod
 		instance.Spec.TerminationGracePeriodSeconds = &grace
@@ -200,12 +214,36 @@ func newInstance(machine *kubevirtv1.VirtualMachine) *kubevirtv1.VirtualMachineI
 	return instance
 }
 
-// templateHash tells templates apart that differ in what a running instance cannot take over.
-func templateHash(machine *kubevirtv1.VirtualMachine) string {
-	spec := machine.Spec.Template.Spec.DeepCopy()
+// templateOf is the template of a machine as an instance keeps it.
+func templateOf(machine *kubevirtv1.VirtualMachine) string {
+	// The types of an API can always be marshalled.
+	raw, _ := json.Marshal(machine.Spec.Template.Spec)
+	return string(raw)
+}
+
+// outdated says whether the template of a machine has changed in what its running instance cannot take over
+// (addRestartRequiredIfNeeded in pkg/virt-controller/watch/vm/vm.go).
+func outdated(machine *kubevirtv1.VirtualMachine, instance *kubevirtv1.VirtualMachineInstance) bool {
+	started, current := &kubevirtv1.VirtualMachineInstanceSpec{}, machine.Spec.Template.Spec.DeepCopy()
+	if json.Unmarshal([]byte(instance.Annotations[templateAnnotation]), started) != nil {
+		return false
+	}
+	volumes, disks := liveVolumes(started.Volumes, current.Volumes), liveDisks(started, current)
+	if volumes {
+		started.Volumes = current.Volumes
+	}
+	if disks {
+		started.Domain.Devices.Disks = current.Domain.Devices.Disks
+	}
+	for _, spec := range []*kubevirtv1.VirtualMachineInstanceSpec{started, current} {
+		forgetLive(spec)
+	}
+	return !equality.Semantic.DeepEqual(started, current)
+}
+
+// forgetLive removes from a template what a running instance takes over, volumes and disks excepted.
+func forgetLive(spec *kubevirtv1.VirtualMachineInstanceSpec) {
 	spec.NodeSelector, spec.Affinity, spec.Tolerations = nil, nil, nil
-	fixed, _ := split(spec)
-	spec.Volumes, spec.Domain.Devices.Disks = fixed.Volumes, fixed.Domain.Devices.Disks
 	if spec.Domain.CPU != nil {
 		spec.Domain.CPU.Sockets = 0
 	}
@@ -216,10 +254,6 @@ func templateHash(machine *kubevirtv1.VirtualMachine) string {
 		// Harvester writes the observed address here once the instance runs.
 		spec.Domain.Devices.Interfaces[i].MacAddress = ""
 	}
-	// The types of an API can always be marshalled.
-	raw, _ := json.Marshal(spec)
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:8])
 }
 
 // recordMachine lets a machine show its state.
@@ -228,12 +262,7 @@ func (k *KubeVirt) recordMachine(ctx context.Context, machine *kubevirtv1.Virtua
 	if err != nil {
 		return err
 	}
-	if instance != nil {
-		if err := k.plug(ctx, machine, instance); err != nil {
-			return err
-		}
-	}
-	if instance != nil && instance.Annotations[templateAnnotation] == templateHash(machine) {
+	if instance != nil && !outdated(machine, instance) {
 		if err := k.bumpGeneration(ctx, machine, instance); err != nil {
 			return err
 		}
@@ -336,12 +365,20 @@ func machineConditions(machine *kubevirtv1.VirtualMachine, instance *kubevirtv1.
 		for _, c := range instance.Status.Conditions {
 			add(kubevirtv1.VirtualMachineConditionType(c.Type), c.Status, c.Reason, c.Message, c.LastTransitionTime)
 		}
-		if instance.Annotations[templateAnnotation] != templateHash(machine) {
-			add(kubevirtv1.VirtualMachineRestartRequired, corev1.ConditionTrue, "RestartRequired", "a non-live-updatable field was changed in the template spec", now)
+		// Once it is there, it stays until the instance is stopped, even if the change is taken back.
+		told := slices.ContainsFunc(before, func(c kubevirtv1.VirtualMachineCondition) bool {
+			return c.Type == kubevirtv1.VirtualMachineRestartRequired
+		})
+		if (told || outdated(machine, instance)) && instance.DeletionTimestamp == nil {
+			add(kubevirtv1.VirtualMachineRestartRequired, corev1.ConditionTrue, "", "a non-live-updatable field was changed in the template spec", now)
 		}
 	}
 	if failure != nil {
-		add(kubevirtv1.VirtualMachineFailure, corev1.ConditionTrue, "FailedCreate", failure.Error(), now)
+		reason := "FailedCreate"
+		if known := (*syncError)(nil); errors.As(failure, &known) {
+			reason = known.reason
+		}
+		add(kubevirtv1.VirtualMachineFailure, corev1.ConditionTrue, reason, failure.Error(), now)
 	}
 	return conditions
 }

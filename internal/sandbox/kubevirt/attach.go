@@ -20,7 +20,8 @@ import (
 // services/template.go).
 const attachment = "hotplug-disk"
 
-// launched are the pods of an instance: its launcher, nil if there is none, and those that attach volumes to it.
+// launched are the pods of an instance: its launcher, nil if there is none, and those that attach volumes to it, the newest
+// first.
 type launched struct {
 	launcher    *corev1.Pod
 	attachments []corev1.Pod
@@ -40,6 +41,7 @@ func (k *KubeVirt) launched(ctx context.Context, instance *kubevirtv1.VirtualMac
 			found.attachments = append(found.attachments, pod)
 		}
 	}
+	slices.SortFunc(found.attachments, func(a, b corev1.Pod) int { return b.CreationTimestamp.Compare(a.CreationTimestamp.Time) })
 	return found, err
 }
 
@@ -48,10 +50,22 @@ func (p launched) plugged(volume *kubevirtv1.Volume) bool {
 	return p.launcher != nil && claimName(*volume) != "" && !uses(p.launcher, volume.Name)
 }
 
-// with is the pod that attaches a volume, the newest first. It is nil if there is none.
+// with is a pod that attaches a volume. It is nil if there is none.
 func (p launched) with(volume string) *corev1.Pod {
-	for i := len(p.attachments) - 1; i >= 0; i-- {
-		if uses(&p.attachments[i], volume) {
+	return p.find(func(pod *corev1.Pod) bool { return uses(pod, volume) })
+}
+
+// attaching is the pod that attaches these volumes, and no other. It is nil if there is none.
+func (p launched) attaching(volumes []kubevirtv1.Volume) *corev1.Pod {
+	return p.find(func(pod *corev1.Pod) bool {
+		// One volume is the directory that the launcher sees them in.
+		return len(pod.Spec.Volumes) == len(volumes)+1 && !slices.ContainsFunc(volumes, func(v kubevirtv1.Volume) bool { return !uses(pod, v.Name) })
+	})
+}
+
+func (p launched) find(fits func(*corev1.Pod) bool) *corev1.Pod {
+	for i := range p.attachments {
+		if fits(&p.attachments[i]) {
 			return &p.attachments[i]
 		}
 	}
@@ -62,7 +76,9 @@ func uses(pod *corev1.Pod, volume string) bool {
 	return slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == volume })
 }
 
-// attachable are the volumes of an instance that can be attached by a pod now.
+func runs(pod *corev1.Pod) bool { return pod != nil && pod.Status.Phase == corev1.PodRunning }
+
+// attachable are the volumes of an instance that a pod is to attach now: their claims are bound.
 func (p launched) attachable(instance *kubevirtv1.VirtualMachineInstance, found disks) (volumes []kubevirtv1.Volume) {
 	for _, volume := range instance.Spec.Volumes {
 		claim := found.claims[claimName(volume)]
@@ -73,24 +89,28 @@ func (p launched) attachable(instance *kubevirtv1.VirtualMachineInstance, found 
 	return volumes
 }
 
-// attach makes the one pod that attaches all volumes there are to attach, and removes the ones before it as soon as
-// nothing of what they hold is in use. It tells whether it did any of that.
+// attach makes the one pod that attaches all volumes there are to attach, and removes the ones before it as soon as it
+// runs and nothing of what they hold is in use (handleHotplugVolumes in pkg/virt-controller/watch/vmi/volume-hotplug.go).
+// It tells whether it did any of that.
 func (k *KubeVirt) attach(ctx context.Context, instance *kubevirtv1.VirtualMachineInstance, pods launched, found disks) (done bool, err error) {
 	volumes := pods.attachable(instance, found)
-	current := slices.IndexFunc(pods.attachments, func(pod corev1.Pod) bool { return attaches(&pod, volumes) })
-	if current < 0 && len(volumes) > 0 {
-		pod := attachmentPod(pods.launcher, volumes, found)
-		if err := k.runPod(ctx, pod, ""); err != nil {
+	current := pods.attaching(volumes)
+	pending := pods.find(func(pod *corev1.Pod) bool { return !runs(pod) })
+	switch {
+	case current != nil && !runs(current):
+		if err := k.showAttachment(ctx, current, volumes, found); err != nil {
 			return false, err
 		}
-		k.event(instance, corev1.EventTypeNormal, "SuccessfulCreate", "Created attachment pod "+pod.Name)
-		return true, nil
-	}
-	for i := range pods.attachments {
-		pod := &pods.attachments[i]
-		if i == current || holds(pod, instance) {
-			continue
+		done = runs(current)
+	case current == nil && pending == nil && len(volumes) > 0:
+		current = attachmentPod(pods.launcher, volumes, found)
+		if err := k.api.Create(ctx, current); err != nil {
+			return false, err
 		}
+		k.event(instance, corev1.EventTypeNormal, "SuccessfulCreate", "Created attachment pod "+current.Name)
+		return true, k.showAttachment(ctx, current, volumes, found)
+	}
+	for _, pod := range pods.old(instance, current, len(volumes) > 0) {
 		if err := k.api.Delete(ctx, pod, client.GracePeriodSeconds(0)); client.IgnoreNotFound(err) != nil {
 			return false, err
 		}
@@ -100,10 +120,31 @@ func (k *KubeVirt) attach(ctx context.Context, instance *kubevirtv1.VirtualMachi
 	return done, nil
 }
 
-// attaches says whether a pod attaches these volumes, and no other.
-func attaches(pod *corev1.Pod, volumes []kubevirtv1.Volume) bool {
-	// One volume is the directory that the launcher sees them in.
-	return len(pod.Spec.Volumes) == len(volumes)+1 && !slices.ContainsFunc(volumes, func(v kubevirtv1.Volume) bool { return !uses(pod, v.Name) })
+// old are the pods that are not needed beside the current one, which is nil if there is none. While that one does not
+// run, the newest that does is kept, if anything is to be attached at all (cleanupAttachmentPods).
+func (p launched) old(instance *kubevirtv1.VirtualMachineInstance, current *corev1.Pod, wanted bool) (pods []*corev1.Pod) {
+	keep := wanted && !runs(current)
+	for i := range p.attachments {
+		pod := &p.attachments[i]
+		switch {
+		case pod == current:
+		case keep && runs(pod):
+			keep = false
+		case !holds(pod, instance):
+			pods = append(pods, pod)
+		}
+	}
+	return pods
+}
+
+// showAttachment says that an attachment pod runs, or that it waits for a volume whose replica waits for its image.
+func (k *KubeVirt) showAttachment(ctx context.Context, pod *corev1.Pod, volumes []kubevirtv1.Volume, found disks) error {
+	for _, volume := range volumes {
+		if waits := found.awaiting[claimName(volume)]; waits != "" {
+			return k.showHanging(ctx, pod, notAttached(waits, pod.Spec.NodeName))
+		}
+	}
+	return k.showRunning(ctx, pod, "")
 }
 
 // holds says whether a pod has a volume that an instance still uses, although it is not to have it any more.
@@ -160,6 +201,7 @@ func statusNamed(statuses []kubevirtv1.VolumeStatus, name string) *kubevirtv1.Vo
 // volumeStatus shows where the volumes of an instance are attached, one step further than before. Volumes that it is to
 // have no more are shown until the pod that attached them has gone.
 func volumeStatus(instance *kubevirtv1.VirtualMachineInstance, found disks, pods launched) (all []kubevirtv1.VolumeStatus) {
+	current := pods.attaching(pods.attachable(instance, found))
 	for i := range instance.Spec.Volumes {
 		volume := &instance.Spec.Volumes[i]
 		status := kubevirtv1.VolumeStatus{Name: volume.Name}
@@ -174,7 +216,7 @@ func volumeStatus(instance *kubevirtv1.VirtualMachineInstance, found disks, pods
 			}
 		}
 		if pods.plugged(volume) {
-			plug(&status, pods.with(volume.Name), claim, claimName(*volume), instance.IsRunning())
+			plug(&status, current, claim, claimName(*volume), instance.IsRunning())
 		}
 		if instance.IsRunning() && (status.HotplugVolume == nil || status.Phase == kubevirtv1.VolumeReady) && status.Target == "" {
 			status.Target = freeTarget(instance, volume.Name, all)
@@ -191,8 +233,8 @@ func volumeStatus(instance *kubevirtv1.VirtualMachineInstance, found disks, pods
 	return all
 }
 
-// plug brings the status of a volume one step nearer to the guest: there is a claim, a pod has it on the node, the
-// launcher sees it, the guest has it (pkg/virt-controller/watch/vmi/storage.go and pkg/virt-handler/vm.go).
+// plug brings the status of a volume one step nearer to the guest: there is a claim, there is a pod that attaches it, which
+// runs, the launcher sees it, the guest has it (pkg/virt-controller/watch/vmi/storage.go and pkg/virt-handler/vm.go).
 func plug(status *kubevirtv1.VolumeStatus, pod *corev1.Pod, claim *corev1.PersistentVolumeClaim, claimName string, running bool) {
 	set := func(phase kubevirtv1.VolumePhase, reason, message string) {
 		status.Phase, status.Reason, status.Message = phase, reason, message
@@ -201,7 +243,10 @@ func plug(status *kubevirtv1.VolumeStatus, pod *corev1.Pod, claim *corev1.Persis
 		status.HotplugVolume = &kubevirtv1.HotplugVolumeStatus{}
 	}
 	if pod != nil {
-		status.HotplugVolume.AttachPodName, status.HotplugVolume.AttachPodUID = pod.Name, pod.UID
+		status.HotplugVolume.AttachPodName, status.HotplugVolume.AttachPodUID = pod.Name, ""
+	}
+	if runs(pod) {
+		status.HotplugVolume.AttachPodUID = pod.UID
 	}
 	switch {
 	case status.Phase == kubevirtv1.VolumeReady:
@@ -211,11 +256,11 @@ func plug(status *kubevirtv1.VolumeStatus, pod *corev1.Pod, claim *corev1.Persis
 		set(kubevirtv1.VolumeBound, pvcNotReady, "PVC is in phase Bound")
 	case pod == nil:
 		set(kubevirtv1.VolumePending, pvcNotReady, "PVC is in phase ClaimPending")
-	case status.Phase == kubevirtv1.HotplugVolumeAttachedToNode:
+	case status.Phase == kubevirtv1.HotplugVolumeAttachedToNode && runs(pod):
 		set(kubevirtv1.HotplugVolumeMounted, "VolumeMountedToPod", fmt.Sprintf("Volume %s has been mounted in virt-launcher pod", status.Name))
 	case status.Phase == kubevirtv1.HotplugVolumeMounted && running:
 		set(kubevirtv1.VolumeReady, "VolumeReady", fmt.Sprintf("Successfully attach hotplugged volume %s to VM", status.Name))
-	case status.Phase != kubevirtv1.HotplugVolumeMounted:
+	case slices.Contains([]kubevirtv1.VolumePhase{"", kubevirtv1.VolumeBound, kubevirtv1.VolumePending}, status.Phase):
 		set(kubevirtv1.HotplugVolumeAttachedToNode, "SuccessfulCreate", fmt.Sprintf("Created hotplug attachment pod %s, for volume %s", pod.Name, status.Name))
 	}
 }

@@ -119,6 +119,8 @@ func TestPrintableStatus(t *testing.T) {
 	setCondition(pausedOne, paused())
 	leaving := instanceIn(kubevirtv1.Running)
 	leaving.DeletionTimestamp = new(metav1.Now())
+	moving := instanceIn(kubevirtv1.Running)
+	moving.Status.MigrationState = &kubevirtv1.VirtualMachineInstanceMigrationState{StartTimestamp: new(metav1.Now())}
 	terminating := machineWith(always, always)
 	terminating.DeletionTimestamp = new(metav1.Now())
 	for want, test := range map[kubevirtv1.VirtualMachinePrintableStatus]struct {
@@ -128,6 +130,7 @@ func TestPrintableStatus(t *testing.T) {
 	}{
 		kubevirtv1.VirtualMachineStatusRunning:                 {machineWith(always, always), instanceIn(kubevirtv1.Running), disks{}},
 		kubevirtv1.VirtualMachineStatusPaused:                  {machineWith(always, always), pausedOne, disks{}},
+		kubevirtv1.VirtualMachineStatusMigrating:               {machineWith(always, always), moving, disks{}},
 		kubevirtv1.VirtualMachineStatusStarting:                {machineWith(always, always), instanceIn(kubevirtv1.Scheduling), disks{}},
 		kubevirtv1.VirtualMachineStatusWaitingForVolumeBinding: {machineWith(always, always), instanceIn(kubevirtv1.Scheduling), disks{unbound: true}},
 		kubevirtv1.VirtualMachineStatusProvisioning:            {machineWith(always, always), instanceIn(kubevirtv1.Pending), disks{importing: true, unbound: true}},
@@ -243,10 +246,12 @@ func TestChooseNode(t *testing.T) {
 		}
 	}
 	nodes := []corev1.Node{node("down", corev1.ConditionFalse, false), node("cordoned", corev1.ConditionTrue, true), node("good", corev1.ConditionTrue, false)}
-	if got := chooseNode(nodes, instanceIn(kubevirtv1.Scheduling)); got != "good" {
+	if got, _ := chooseNode(nodes, instanceIn(kubevirtv1.Scheduling)); got != "good" {
 		t.Errorf("chose %q", got)
 	}
-	if got := chooseNode(nodes[:2], instanceIn(kubevirtv1.Scheduling)); got != "" {
-		t.Errorf("chose %q", got)
+	got, why := chooseNode(nodes[:2], instanceIn(kubevirtv1.Scheduling))
+	if want := "0/2 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }, 1 node(s) were unschedulable. " +
+		"preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."; got != "" || why != want {
+		t.Errorf("chose %q, because %s", got, why)
 	}
 }

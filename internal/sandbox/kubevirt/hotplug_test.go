@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	lhv1beta2 "github.com/longhorn/longhorn-manager/k8s/pkg/apis/longhorn/v1beta2"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -194,8 +196,137 @@ func TestHotplugWaitsForItsClaim(t *testing.T) {
 	if got := r.get().Status.PrintableStatus; got != kubevirtv1.VirtualMachineStatusRunning {
 		t.Errorf("machine is %s", got)
 	}
+	if got := r.attachedBy(); len(got) != 0 {
+		t.Errorf("a claim that does not exist is attached by %q", got)
+	}
 	r.addBlockClaim("data", corev1.ClaimBound)
 	r.phases("data", kubevirtv1.VolumeReady)
+}
+
+// addImageClaim creates a bound claim whose volume is made from an image in a state, and returns the image.
+func (r *rig) addImageClaim(name string, state lhv1beta2.BackingImageState) *lhv1beta2.BackingImage {
+	r.t.Helper()
+	r.addBlockClaim(name, corev1.ClaimBound)
+	claim := &corev1.PersistentVolumeClaim{}
+	r.must(r.api.Get(context.Background(), key(at.Namespace, name), claim))
+	claim.Spec.VolumeName = "pvc-" + name
+	r.must(r.api.Update(context.Background(), claim))
+	image := &lhv1beta2.BackingImage{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "longhorn-system", Name: "image-" + name},
+		Status: lhv1beta2.BackingImageStatus{DiskFileStatusMap: map[string]*lhv1beta2.BackingImageDiskFileStatus{
+			"disk": {State: state},
+		}},
+	}
+	r.must(r.api.Create(context.Background(), image))
+	r.must(r.api.Create(context.Background(), &lhv1beta2.Volume{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "longhorn-system", Name: claim.Spec.VolumeName}, Spec: lhv1beta2.VolumeSpec{BackingImage: image.Name},
+	}))
+	return image
+}
+
+// A volume of an image that is not ready keeps its attachment pod waiting, beside the pod of the others.
+func TestHotplugWaitsForItsImage(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, kubevirtv1.RunStrategyAlways)
+	r.change(func(s *kubevirtv1.VirtualMachineInstanceSpec) {
+		s.Domain.Devices.Disks = []kubevirtv1.Disk{diskOn("disk", "virtio")}
+	})
+	r.addClaim()
+	r.addBlockClaim("data", corev1.ClaimBound)
+	image := r.addImageClaim("more", lhv1beta2.BackingImageStateInProgress)
+	r.await(kubevirtv1.VirtualMachineStatusRunning)
+	r.addHot("data", "scsi")
+	r.phases("data", kubevirtv1.VolumeReady)
+	r.addHot("more", "scsi")
+	r.phases("more", kubevirtv1.HotplugVolumeAttachedToNode)
+	for range 5 {
+		r.reconcileBoth()
+	}
+	instance, err := r.instance(context.Background(), at)
+	r.must(err)
+	if status := statusNamed(instance.Status.VolumeStatus, "more"); status.Phase != kubevirtv1.HotplugVolumeAttachedToNode || status.HotplugVolume.AttachPodName == "" || status.HotplugVolume.AttachPodUID != "" {
+		t.Errorf("status %+v, %+v", status, status.HotplugVolume)
+	}
+	if status := statusNamed(instance.Status.VolumeStatus, "data"); status.Phase != kubevirtv1.VolumeReady {
+		t.Errorf("status %+v", status)
+	}
+	if got := slices.Sorted(slices.Values(r.attachedBy())); !slices.Equal(got, []string{"data", "data more"}) {
+		t.Errorf("attached by %q", got)
+	}
+	if got := r.get().Status.PrintableStatus; got != kubevirtv1.VirtualMachineStatusRunning {
+		t.Errorf("machine is %s", got)
+	}
+	image.Status.DiskFileStatusMap["disk"].State = lhv1beta2.BackingImageStateReady
+	r.must(r.api.Update(context.Background(), image))
+	r.phases("more", kubevirtv1.VolumeReady)
+	r.reconcileBoth()
+	if got := r.attachedBy(); !slices.Equal(got, []string{"data more"}) {
+		t.Errorf("attached by %q", got)
+	}
+}
+
+// What waits for its image can be taken away again.
+func TestUnplugWhatWaitsForItsImage(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, kubevirtv1.RunStrategyAlways)
+	r.change(func(s *kubevirtv1.VirtualMachineInstanceSpec) {
+		s.Domain.Devices.Disks = []kubevirtv1.Disk{diskOn("disk", "virtio")}
+	})
+	r.addClaim()
+	r.addImageClaim("data", lhv1beta2.BackingImageStatePending)
+	r.await(kubevirtv1.VirtualMachineStatusRunning)
+	r.addHot("data", "scsi")
+	r.phases("data", kubevirtv1.HotplugVolumeAttachedToNode)
+	r.removeHot("data")
+	r.phases("data", "")
+	if got := r.attachedBy(); len(got) != 0 {
+		t.Errorf("attached by %q", got)
+	}
+}
+
+// A volume that becomes hot-pluggable in the template of a running machine, or is so no longer, is neither there twice nor
+// gone: it stays as it is until the machine is restarted (filterHotplugVMIVolumes in pkg/storage/hotplug/hotplug.go). Only
+// the second is told to need that (validLiveUpdateVolumes in pkg/virt-controller/watch/vm/vm.go).
+func TestVolumeThatChangesItsKind(t *testing.T) {
+	t.Parallel()
+	for name, becomes := range map[string]bool{"hot-pluggable": true, "hot-pluggable no more": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, kubevirtv1.RunStrategyAlways)
+			kind := func(pluggable bool) {
+				r.change(func(s *kubevirtv1.VirtualMachineInstanceSpec) {
+					s.Domain.Devices.Disks = []kubevirtv1.Disk{diskOn("disk", "virtio"), diskOn("data", "scsi")}
+					s.Volumes = append(s.Volumes[:1], hotVolume("data", "data"))
+					s.Volumes[1].PersistentVolumeClaim.Hotpluggable = pluggable
+				})
+			}
+			r.addClaim()
+			r.addBlockClaim("data", corev1.ClaimBound)
+			kind(!becomes)
+			r.await(kubevirtv1.VirtualMachineStatusRunning)
+			if !becomes {
+				r.phases("data", kubevirtv1.VolumeReady)
+			}
+			before, err := r.instance(context.Background(), at)
+			r.must(err)
+			attached := r.attachedBy()
+			kind(becomes)
+			for range 5 {
+				r.reconcileBoth()
+			}
+			after, err := r.instance(context.Background(), at)
+			r.must(err)
+			if !equality.Semantic.DeepEqual(before.Spec, after.Spec) || len(after.Status.VolumeStatus) != 2 {
+				t.Errorf("instance %+v, %+v", after.Spec, after.Status.VolumeStatus)
+			}
+			if got := r.attachedBy(); !slices.Equal(got, attached) {
+				t.Errorf("attached by %q, and before by %q", got, attached)
+			}
+			if got := r.condition(kubevirtv1.VirtualMachineRestartRequired); (got == nil) != becomes {
+				t.Errorf("condition %+v", got)
+			}
+		})
+	}
 }
 
 func TestMediumIsInsertedAndEjected(t *testing.T) {

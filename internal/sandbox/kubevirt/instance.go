@@ -14,7 +14,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -38,15 +37,17 @@ type obstacle struct {
 	reason, message string
 	// early keeps it from being taken up at all.
 	early bool
+	// pod is what its launcher pod waits for. Without it, there is no such pod yet.
+	pod *holdUp
 }
 
 // inTheWay decides what keeps an instance with these disks from being scheduled. It returns nil if nothing does.
 func inTheWay(namespace string, found disks) *obstacle {
 	switch {
 	case found.missing != "":
-		return &obstacle{pvcNotFound, fmt.Sprintf("PVC %s/%s does not exist, waiting for it to appear", namespace, found.missing), true}
+		return &obstacle{pvcNotFound, fmt.Sprintf("PVC %s/%s does not exist, waiting for it to appear", namespace, found.missing), true, nil}
 	case found.missingData != "":
-		return &obstacle{pvcNotFound, fmt.Sprintf("PVC %s/%s does not exist, waiting for it to appear", namespace, found.missingData), true}
+		return &obstacle{pvcNotFound, fmt.Sprintf("PVC %s/%s does not exist, waiting for it to appear", namespace, found.missingData), true, nil}
 	case found.importing:
 		return &obstacle{early: true}
 	case found.missingSecret != "":
@@ -97,6 +98,24 @@ func (k *KubeVirt) reconcileInstance(ctx context.Context, request reconcile.Requ
 		// It has what it needs. What is wrong with a volume that comes later, that volume's status tells.
 		blocked = nil
 	}
+	failed, err := k.lost(ctx, instance)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if failed {
+		setPhase(instance, kubevirtv1.Failed, metav1.Now())
+		return reconcile.Result{}, k.api.Update(ctx, instance)
+	}
+	if blocked == nil && instance.Status.Phase == kubevirtv1.Scheduling {
+		if blocked, err = k.heldUp(ctx, instance, found); err != nil {
+			return reconcile.Result{}, err
+		}
+		if blocked != nil {
+			if err := k.hang(ctx, instance, blocked.pod); err != nil {
+				return reconcile.Result{}, err
+			}
+		}
+	}
 	next, after := nextPhase(instance.Status.Phase, blocked, k.pace)
 	if left := after - time.Since(phaseSince(instance)); left > 0 {
 		return reconcile.Result{RequeueAfter: left}, nil
@@ -131,7 +150,7 @@ func (k *KubeVirt) enter(ctx context.Context, instance *kubevirtv1.VirtualMachin
 		return again, err
 	}
 	instance.Status.VolumeStatus = volumeStatus(instance, found, pods)
-	if pods.launcher != nil {
+	if runs(pods.launcher) {
 		changed, err := k.attach(ctx, instance, pods, found)
 		if err != nil {
 			return again, err
@@ -168,20 +187,30 @@ func sooner(a, b time.Duration) time.Duration {
 	return min(a, b)
 }
 
-// schedule finds a node for an instance and puts a launcher pod there.
-func (k *KubeVirt) schedule(ctx context.Context, instance *kubevirtv1.VirtualMachineInstance) error {
-	var nodes corev1.NodeList
-	if err := k.api.List(ctx, &nodes, client.MatchingLabelsSelector{Selector: labels.SelectorFromSet(instance.Spec.NodeSelector)}); err != nil {
-		return err
+// lost says whether the launcher pod of an instance has failed, or is gone although it was there
+// (pkg/virt-controller/watch/vmi/lifecycle.go).
+func (k *KubeVirt) lost(ctx context.Context, instance *kubevirtv1.VirtualMachineInstance) (bool, error) {
+	pods, err := k.pods(ctx, instance)
+	if err != nil {
+		return false, err
 	}
-	node := chooseNode(nodes.Items, instance)
-	if node == "" {
-		return nil
+	if len(pods) == 0 {
+		return instance.IsScheduled() || instance.IsRunning(), nil
+	}
+	return pods[0].DeletionTimestamp != nil || pods[0].Status.Phase == corev1.PodFailed || pods[0].Status.Phase == corev1.PodSucceeded, nil
+}
+
+// schedule puts the launcher pod of an instance on a node.
+func (k *KubeVirt) schedule(ctx context.Context, instance *kubevirtv1.VirtualMachineInstance) error {
+	node, _, err := k.nodeFor(ctx, instance)
+	if err != nil || node == "" {
+		return err
 	}
 	pod, err := k.launch(ctx, instance, node)
 	if err != nil {
 		return err
 	}
+	node = pod.Spec.NodeName
 	instance.Status.NodeName = node
 	instance.Status.ActivePods = map[types.UID]string{pod.UID: node}
 	instance.Status.LauncherContainerImageVersion = launcherImage
@@ -190,24 +219,6 @@ func (k *KubeVirt) schedule(ctx context.Context, instance *kubevirtv1.VirtualMac
 	}
 	instance.Labels[kubevirtv1.NodeNameLabel] = node
 	return nil
-}
-
-// chooseNode picks a node that is ready, spreading instances over them by name.
-func chooseNode(nodes []corev1.Node, instance *kubevirtv1.VirtualMachineInstance) string {
-	var names []string
-	for _, node := range nodes {
-		ready := slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
-			return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
-		})
-		if ready && !node.Spec.Unschedulable {
-			names = append(names, node.Name)
-		}
-	}
-	if len(names) == 0 {
-		return ""
-	}
-	slices.Sort(names)
-	return names[int(digest(instance, "node")[0])%len(names)]
 }
 
 func setPhase(instance *kubevirtv1.VirtualMachineInstance, phase kubevirtv1.VirtualMachineInstancePhase, now metav1.Time) {
@@ -245,6 +256,14 @@ func setConditions(instance *kubevirtv1.VirtualMachineInstance, blocked *obstacl
 			ready.Status, ready.Reason, ready.Message = corev1.ConditionFalse, "PausedByUser", "VMI was paused by user"
 		}
 		describeHardware(instance)
+	}
+	scheduled := kubevirtv1.VirtualMachineInstanceConditionType(corev1.PodScheduled)
+	removeCondition(instance, scheduled)
+	if blocked != nil && blocked.pod != nil {
+		ready.Reason, ready.Message = kubevirtv1.GuestNotRunningReason, "Guest VM is not reported as running"
+		if blocked.pod.node == "" {
+			setCondition(instance, condition(scheduled, corev1.ConditionFalse, corev1.PodReasonUnschedulable, blocked.pod.message))
+		}
 	}
 	setCondition(instance, ready)
 	if blocked != nil && blocked.message != "" {

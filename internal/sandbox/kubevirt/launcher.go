@@ -21,17 +21,23 @@ func (k *KubeVirt) launch(ctx context.Context, instance *kubevirtv1.VirtualMachi
 	if err != nil {
 		return nil, err
 	}
-	if len(pods) > 0 {
-		return &pods[0], nil
+	if len(pods) > 0 && pods[0].Spec.NodeName != "" {
+		return &pods[0], k.showRunning(ctx, &pods[0], address(instance, podAddress))
+	}
+	if err := k.removePods(ctx, instance); err != nil {
+		return nil, err
 	}
 	pod := launcherPod(instance, node)
-	return pod, k.runPod(ctx, pod, address(instance, podAddress))
+	if err := k.api.Create(ctx, pod); err != nil {
+		return nil, err
+	}
+	return pod, k.showRunning(ctx, pod, address(instance, podAddress))
 }
 
-// runPod creates a pod of one container that is said to run.
-func (k *KubeVirt) runPod(ctx context.Context, pod *corev1.Pod, address string) error {
-	if err := k.api.Create(ctx, pod); err != nil {
-		return err
+// showRunning says that a pod of one container runs.
+func (k *KubeVirt) showRunning(ctx context.Context, pod *corev1.Pod, address string) error {
+	if pod.Status.Phase == corev1.PodRunning {
+		return nil
 	}
 	now := metav1.Now()
 	pod.Status = corev1.PodStatus{
@@ -64,9 +70,13 @@ func launcherPod(instance *kubevirtv1.VirtualMachineInstance, node string) *core
 		},
 		Spec: corev1.PodSpec{
 			NodeName:                      node,
+			NodeSelector:                  instance.Spec.NodeSelector,
+			Affinity:                      instance.Spec.Affinity,
 			RestartPolicy:                 corev1.RestartPolicyNever,
 			TerminationGracePeriodSeconds: &immediately, // nobody is there to say that it has ended
-			Containers:                    []corev1.Container{{Name: "compute", Image: launcherImage}},
+			Containers: []corev1.Container{{Name: "compute", Image: launcherImage, Resources: corev1.ResourceRequirements{
+				Requests: requests(instance),
+			}}},
 		},
 	}
 	for _, volume := range instance.Spec.Volumes {
@@ -80,7 +90,18 @@ func launcherPod(instance *kubevirtv1.VirtualMachineInstance, node string) *core
 	return pod
 }
 
-// pods are the pods of an instance: its launcher, and those that hold hot-pluggable volumes.
+// requests are the processors and the memory that an instance asks its node for.
+func requests(instance *kubevirtv1.VirtualMachineInstance) corev1.ResourceList {
+	asked := corev1.ResourceList{}
+	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
+		if quantity, known := instance.Spec.Domain.Resources.Requests[name]; known {
+			asked[name] = quantity
+		}
+	}
+	return asked
+}
+
+// pods are the launcher pods of an instance.
 func (k *KubeVirt) pods(ctx context.Context, instance *kubevirtv1.VirtualMachineInstance) ([]corev1.Pod, error) {
 	var pods corev1.PodList
 	err := k.api.List(ctx, &pods, client.InNamespace(instance.Namespace), client.MatchingLabels{kubevirtv1.CreatedByLabel: string(instance.UID)})

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -116,9 +117,13 @@ func (k *KubeVirt) reconcileMachine(ctx context.Context, request reconcile.Reque
 			return reconcile.Result{}, err
 		}
 	}
-	failure := error(nil)
+	failure, again := error(nil), reconcile.Result{}
 	switch nextAction(machine, instance) {
 	case startInstance:
+		if left := backoff(machine); left > 0 {
+			again.RequeueAfter = left
+			break
+		}
 		instance, failure = k.start(ctx, machine)
 	case stopInstance:
 		failure = k.stop(ctx, machine, instance)
@@ -131,7 +136,55 @@ func (k *KubeVirt) reconcileMachine(ctx context.Context, request reconcile.Reque
 	if err := k.recordMachine(ctx, machine, instance, failure); err != nil {
 		return reconcile.Result{}, err
 	}
-	return reconcile.Result{}, failure
+	return again, failure
+}
+
+// startFailure is what a machine notes of instances that failed before they ever ran, one after the other
+// (syncStartFailureStatus in pkg/virt-controller/watch/vm/vm.go). It waits longer and longer before it starts another.
+func startFailure(machine *kubevirtv1.VirtualMachine, instance *kubevirtv1.VirtualMachineInstance, now time.Time) *kubevirtv1.VirtualMachineStartFailure {
+	before := machine.Status.StartFailure
+	strategy, err := machine.RunStrategy()
+	ran := instance != nil && slices.ContainsFunc(instance.Status.PhaseTransitionTimestamps,
+		func(t kubevirtv1.VirtualMachineInstancePhaseTransitionTimestamp) bool {
+			return t.Phase == kubevirtv1.Running
+		})
+	switch {
+	case ran || (err == nil && !repeats(strategy)):
+		return nil
+	case instance == nil || !instance.IsFinal() || instance.DeletionTimestamp != nil || (before != nil && before.LastFailedVMIUID == instance.UID):
+		return before
+	}
+	count := 1
+	if before != nil {
+		count = before.ConsecutiveFailCount + 1
+	}
+	const first, longest = 10 * time.Second, 300 * time.Second
+	retry := metav1.NewTime(now.Add(min(first*time.Duration(count*count), longest)))
+	return &kubevirtv1.VirtualMachineStartFailure{LastFailedVMIUID: instance.UID, RetryAfterTimestamp: &retry, ConsecutiveFailCount: count}
+}
+
+// repeats says whether a machine with a run strategy is started again when it fails.
+func repeats(strategy kubevirtv1.VirtualMachineRunStrategy) bool {
+	return strategy == kubevirtv1.RunStrategyAlways || strategy == kubevirtv1.RunStrategyRerunOnFailure || strategy == kubevirtv1.RunStrategyOnce
+}
+
+// backoff is how long a machine waits before it starts another instance after those that failed.
+func backoff(machine *kubevirtv1.VirtualMachine) time.Duration {
+	strategy, err := machine.RunStrategy()
+	failure := machine.Status.StartFailure
+	if err != nil || failure == nil || failure.RetryAfterTimestamp == nil || strategy == kubevirtv1.RunStrategyOnce || strategy == kubevirtv1.RunStrategyManual {
+		return 0
+	}
+	return max(0, time.Until(failure.RetryAfterTimestamp.Time))
+}
+
+// migrating says whether an instance moves from one node to another (pkg/util/migrations). Nothing here moves it.
+func migrating(instance *kubevirtv1.VirtualMachineInstance) bool {
+	if instance == nil || instance.Status.MigrationState == nil {
+		return false
+	}
+	begun := func(t *metav1.Time) bool { return t != nil && !t.After(time.Now()) }
+	return begun(instance.Status.MigrationState.StartTimestamp) && !begun(instance.Status.MigrationState.EndTimestamp)
 }
 
 // finalize lets a deleted machine go once its instance has gone.
@@ -307,6 +360,9 @@ func machineStatus(machine *kubevirtv1.VirtualMachine, instance *kubevirtv1.Virt
 	if requestDone(status.StateChangeRequests, instance) {
 		status.StateChangeRequests = status.StateChangeRequests[1:]
 	}
+	status.StartFailure = startFailure(machine, instance, time.Now())
+	machine = machine.DeepCopy()
+	machine.Status.StartFailure = status.StartFailure
 	status.PrintableStatus = printableStatus(machine, instance, found)
 	status.Conditions = machineConditions(machine, instance, failure, status.Conditions)
 	return status
@@ -325,12 +381,14 @@ func requestDone(requests []kubevirtv1.VirtualMachineStateChangeRequest, instanc
 
 // printableStatus is the one word that a machine is described with. The first that fits wins, as in KubeVirt.
 func printableStatus(machine *kubevirtv1.VirtualMachine, instance *kubevirtv1.VirtualMachineInstance, found disks) kubevirtv1.VirtualMachinePrintableStatus {
-	starts := nextAction(machine, instance) == startInstance || (instance != nil && instance.DeletionTimestamp == nil && !instance.IsFinal())
+	starts := (nextAction(machine, instance) == startInstance && backoff(machine) == 0) || (instance != nil && instance.DeletionTimestamp == nil && !instance.IsFinal())
 	switch {
 	case machine.DeletionTimestamp != nil:
 		return kubevirtv1.VirtualMachineStatusTerminating
 	case instance != nil && !instance.IsFinal() && (instance.DeletionTimestamp != nil || nextAction(machine, instance) == stopInstance):
 		return kubevirtv1.VirtualMachineStatusStopping
+	case migrating(instance):
+		return kubevirtv1.VirtualMachineStatusMigrating
 	case instance != nil && instance.IsRunning() && hasCondition(instance, kubevirtv1.VirtualMachineInstancePaused):
 		return kubevirtv1.VirtualMachineStatusPaused
 	case instance != nil && instance.IsRunning():
@@ -339,12 +397,20 @@ func printableStatus(machine *kubevirtv1.VirtualMachine, instance *kubevirtv1.Vi
 		return kubevirtv1.VirtualMachineStatusPvcNotFound
 	case found.failed || (starts && found.missingData != ""):
 		return kubevirtv1.VirtualMachineStatusDataVolumeError
+	case instance != nil && unplaced(instance):
+		return kubevirtv1.VirtualMachineStatusUnschedulable
 	case starts && found.importing:
 		return kubevirtv1.VirtualMachineStatusProvisioning
 	case starts && found.unbound:
 		return kubevirtv1.VirtualMachineStatusWaitingForVolumeBinding
+	case instance != nil && synchronizedReason(instance) == errImagePull:
+		return kubevirtv1.VirtualMachineStatusErrImagePull
+	case instance != nil && synchronizedReason(instance) == imagePullBackOff:
+		return kubevirtv1.VirtualMachineStatusImagePullBackOff
 	case starts:
 		return kubevirtv1.VirtualMachineStatusStarting
+	case machine.Status.StartFailure != nil && machine.Status.StartFailure.ConsecutiveFailCount > 0:
+		return kubevirtv1.VirtualMachineStatusCrashLoopBackOff
 	}
 	return kubevirtv1.VirtualMachineStatusStopped
 }

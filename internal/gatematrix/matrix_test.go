@@ -69,6 +69,10 @@ type state struct {
 	summary, says string
 	// own: the configuration itself makes the image.
 	own bool
+	// managed: it has made it before. Then the plan brings it to Active first, unless it does not look (-refresh=false).
+	managed bool
+	// plan are flags of the plan.
+	plan []string
 }
 
 func states(cluster *acctest.Cluster) []state {
@@ -86,6 +90,11 @@ func states(cluster *acctest.Cluster) []state {
 		{name: "deleting", arrange: cluster.Deleting, summary: "Image is being deleted", says: "is being deleted"},
 		{name: "ready", arrange: func(t *testing.T, name string) { t.Helper(); cluster.Uploaded(t, name, 1<<20) }},
 		{name: "made by this run", arrange: func(*testing.T, string) {}, own: true},
+		{name: "managed, not ready any more", arrange: func(*testing.T, string) {}, own: true, managed: true},
+		{
+			name: "managed, not ready any more, not refreshed", arrange: func(*testing.T, string) {}, own: true, managed: true, plan: []string{"-refresh=false"},
+			summary: "Image is not ready", says: "Initializing",
+		},
 	}
 }
 
@@ -99,44 +108,81 @@ var forms = []form{
 	{"literal", `"default/$name"`},
 }
 
-// TestAccGateMatrix plans every operation × state × form and counts.
+// TestAccGateMatrix plans every operation × state × form and counts what differs: an operation that does not name the image
+// in its form is the same one in each form, and what only a data source refuses is one refusal.
 func TestAccGateMatrix(t *testing.T) {
 	t.Parallel()
 	m := newMatrix(t)
-	var cells atomic.Int64
+	var good, all atomic.Int64
 	for _, state := range states(m.cluster) {
 		t.Run(state.name, func(t *testing.T) {
 			t.Parallel()
 			name := acctest.Name(t)
 			state.arrange(t, name)
+			work := m.workspace(t, "")
+			if state.managed {
+				m.manage(t, work, name)
+			}
 			m.volumeOf(t, name, state)
+			if state.managed {
+				m.cluster.Unready(t, name)
+				m.cluster.Unready(t, name+"-sealed")
+			}
+			tried := map[string]bool{}
 			for _, form := range forms {
 				t.Run(form.name, func(t *testing.T) {
-					cells.Add(m.try(t, name, state, form))
+					m.try(t, work, cells{name, state, form, tried, &good, &all})
 				})
 			}
 		})
 	}
 	t.Cleanup(func() {
-		total := int64(len(operations) * len(states(m.cluster)) * len(forms))
-		_, _ = fmt.Fprintf(os.Stdout, "gate: %d operations x %d states x %d forms: %d of %d as stated\n",
-			len(operations), len(states(m.cluster)), len(forms), cells.Load(), total)
+		_, _ = fmt.Fprintf(os.Stdout, "gate: %d operations x %d states x %d forms: %d of %d distinct cells as stated\n",
+			len(operations), len(states(m.cluster)), len(forms), good.Load(), all.Load())
 	})
 }
 
-// try plans all operations at once and returns how many came out as stated.
-func (m *matrix) try(t *testing.T, name string, s state, f form) (good int64) {
-	t.Helper()
-	work := m.workspace(t, m.configuration(name, s, f))
-	result := work.plan(t)
-	for _, operation := range operations {
-		if wrong := result.judge(operation, s); wrong != "" {
-			t.Errorf("%s: %s; instead:\n%s", operation.op, wrong, result.text(operation.address))
-			continue
-		}
-		good++
+// cells are all operations on an image in one state, named in one form.
+type cells struct {
+	name  string
+	state state
+	form  form
+	// tried are the cells of the state that were counted, good and all how many there are.
+	tried     map[string]bool
+	good, all *atomic.Int64
+}
+
+// count counts a cell, unless it was counted before.
+func (c cells) count(cell string, good bool) {
+	if c.tried[cell] {
+		return
 	}
-	return good
+	c.tried[cell] = true
+	c.all.Add(1)
+	if good {
+		c.good.Add(1)
+	}
+}
+
+// try plans all operations at once.
+func (m *matrix) try(t *testing.T, work *workspace, c cells) {
+	t.Helper()
+	work.write(t, m.configuration(c.name, c.state, c.form))
+	result := work.plan(t, c.state.plan...)
+	for _, operation := range operations {
+		cell := m.block(operation, c.name, c.state, c.form)
+		wrong := result.judge(operation, c.state)
+		if wrong == "" && len(result.errors[operation.address]) == 0 && c.state.summary != "" {
+			cell = source // which is all that was asked
+		}
+		c.count(cell, wrong == "")
+		if wrong != "" {
+			t.Errorf("%s: %s; instead:\n%s", operation.op, wrong, result.text(operation.address))
+		}
+	}
+	if c.state.managed && c.state.summary == "" && !result.planned["harvester_image.source"] {
+		t.Error("the image is not brought to Active first")
+	}
 }
 
 // judge says what is wrong with the plan of one operation.
@@ -158,7 +204,7 @@ func (r result) judge(o operation, s state) string {
 	}
 	if len(found) == 0 {
 		// What needs a data source cannot be planned once that has refused.
-		for _, d := range r.errors["data.harvester_image.source"] {
+		for _, d := range r.errors[source] {
 			if d.Summary == s.summary {
 				return ""
 			}

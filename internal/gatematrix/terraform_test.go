@@ -30,6 +30,7 @@ type matrix struct {
 	plugin  string // the folder with the provider's program
 	// class is a storage class for encrypted images, encrypted a ready image made with it.
 	class, encrypted string
+	file             string // the content of images that the configuration makes
 }
 
 func newMatrix(t *testing.T) *matrix {
@@ -40,6 +41,7 @@ func newMatrix(t *testing.T) *matrix {
 	}
 	name := acctest.Name(t)
 	m.cluster.Uploaded(t, name, 1<<20)
+	m.file, _ = acctest.RawImage(t, 1<<20)
 	m.class, m.encrypted = m.cluster.EncryptedClass(t), name+"-encrypted"
 	m.cluster.Encrypted(t, m.encrypted, name, m.class)
 	return m
@@ -60,7 +62,7 @@ func (m *matrix) volumeOf(t *testing.T, name string, s state) {
 			"resources": map[string]any{"requests": map[string]any{"storage": "1Gi"}},
 		},
 	})
-	if s.summary == "" && !s.own {
+	if (s.summary == "" && !s.own) || s.managed {
 		volumes := kube.For[corev1.PersistentVolumeClaim](m.cluster.Client, api.PersistentVolumeClaims, "PersistentVolumeClaim")
 		acctest.Eventually(t, "the volume is bound", func(ctx context.Context) bool {
 			volume, err := volumes.Get(ctx, "default", name+"-pvc")
@@ -69,31 +71,59 @@ func (m *matrix) volumeOf(t *testing.T, name string, s state) {
 	}
 }
 
+// source is the data source that finds an image.
+const source = "data.harvester_image.source"
+
 // configuration is one with all operations on the image.
 func (m *matrix) configuration(name string, s state, f form) string {
-	text := fmt.Sprintf("terraform {\n  required_providers {\n    harvester = { source = %q }\n  }\n}\n", provider.Address)
+	text := head
 	switch {
 	case s.own:
-		text += m.made(name)
+		text += m.made(name, s)
 	case f.name == "id":
-		text += block("data.harvester_image.source", fmt.Sprintf("\n  name = %q", name))
+		text += block(source, fmt.Sprintf("\n  name = %q", name))
 	case f.name == "namespace and name":
 		text += fmt.Sprintf("variable \"base\" {\n  default = { namespace = \"default\", name = %q }\n}\n", name)
 	}
 	for _, o := range operations {
-		arguments := o.config(name, m.reference(o.op, name, s, f), m.class)
-		if s.own && (f.name == "literal" || o.op == imagestate.Use) {
-			arguments += "\n  depends_on = [harvester_image.source, harvester_encrypted_image.source]"
-		}
-		text += block(o.address, arguments)
+		text += m.block(o, name, s, f)
 	}
 	return text
 }
 
+var head = fmt.Sprintf("terraform {\n  required_providers {\n    harvester = { source = %q }\n  }\n}\n", provider.Address)
+
+// block is the resource of an operation.
+func (m *matrix) block(o operation, name string, s state, f form) string {
+	arguments := o.config(name, m.reference(o.op, name, s, f), m.class)
+	if s.own && (f.name == "literal" || o.op == imagestate.Use) {
+		arguments += "\n  depends_on = [harvester_image.source, harvester_encrypted_image.source]"
+	}
+	return block(o.address, arguments)
+}
+
+// manage makes the images with a configuration of their own.
+func (m *matrix) manage(t *testing.T, work *workspace, name string) {
+	t.Helper()
+	work.write(t, head+m.made(name, state{managed: true}))
+	if made := work.run(t, "apply", "-auto-approve"); len(made.errors) > 0 {
+		t.Fatalf("make the images: %v", made.errors)
+	}
+	t.Cleanup(func() {
+		if gone := work.run(t, "destroy", "-auto-approve", "-refresh=false"); len(gone.errors) > 0 {
+			t.Errorf("destroy the images: %v", gone.errors)
+		}
+	})
+}
+
 // made are images that the configuration itself makes: plain and encrypted.
-func (m *matrix) made(name string) string {
-	return block("harvester_image.source", fmt.Sprintf(
-		"\n  name = %[1]q\n  display_name = %[1]q\n  source_type = \"download\"\n  url = \"https://images.example/x.img\"", name)) +
+func (m *matrix) made(name string, s state) string {
+	from := `source_type = "download"
+  url = "https://images.example/x.img"`
+	if s.managed {
+		from = fmt.Sprintf("source_type = \"upload\"\n  file_path = %q", m.file)
+	}
+	return block("harvester_image.source", fmt.Sprintf("\n  name = %[1]q\n  display_name = %[1]q\n  %[2]s", name, from)) +
 		block("harvester_encrypted_image.source", fmt.Sprintf(
 			"\n  name = \"%[1]s-sealed\"\n  display_name = \"%[1]s-sealed\"\n  source_image = harvester_image.source.id\n  storage_class_name = %[2]q",
 			name, m.class))
@@ -101,9 +131,9 @@ func (m *matrix) made(name string) string {
 
 // reference is the expression by which an operation names its image (of an export: the volume with it).
 func (m *matrix) reference(op imagestate.Operation, name string, s state, f form) string {
-	kind := "data.harvester_image.source"
+	kind := source
 	switch {
-	case op == imagestate.Export && s.own:
+	case op == imagestate.Export && s.own && !s.managed:
 		return "harvester_volume.use.name"
 	case op == imagestate.Export:
 		return fmt.Sprintf("%q", name+"-pvc")
@@ -138,17 +168,24 @@ type workspace struct {
 func (m *matrix) workspace(t *testing.T, config string) *workspace {
 	t.Helper()
 	w := &workspace{dir: t.TempDir()}
+	w.write(t, config)
 	rc := fmt.Sprintf("provider_installation {\n  dev_overrides { %q = %q }\n  direct {}\n}\n", provider.Address, m.plugin)
-	for name, content := range map[string]string{"main.tf": config, "terraformrc": rc} {
-		if err := os.WriteFile(filepath.Join(w.dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.WriteFile(filepath.Join(w.dir, "terraformrc"), []byte(rc), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	w.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "TF_CLI_CONFIG_FILE=" + filepath.Join(w.dir, "terraformrc"),
 		"CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", provider.EnvKubeconfig + "=" + m.cluster.Kubeconfig,
 	}
 	return w
+}
+
+// write puts another configuration into the folder.
+func (w *workspace) write(t *testing.T, config string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(w.dir, "main.tf"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // diagnostic is one that terraform prints with -json.
@@ -182,7 +219,7 @@ func (w *workspace) plan(t *testing.T, arguments ...string) result {
 // run runs terraform and reads what it tells.
 func (w *workspace) run(t *testing.T, arguments ...string) result {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), "terraform", append(arguments[:1:1], append([]string{"-json", "-input=false"}, arguments[1:]...)...)...)
+	command := exec.CommandContext(context.WithoutCancel(t.Context()), "terraform", append(arguments[:1:1], append([]string{"-json", "-input=false"}, arguments[1:]...)...)...)
 	command.Dir, command.Env = w.dir, w.env
 	var trouble bytes.Buffer
 	command.Stderr = &trouble

@@ -20,6 +20,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/faults"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/harvester"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/kubevirt"
+	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/kubevirt/admission"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/longhorn"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/pace"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/process"
@@ -241,7 +242,7 @@ func besideAPIServer(machines, tokens http.Handler) http.Handler {
 	return mux
 }
 
-func (s *sandbox) startWebhooks(context.Context) error {
+func (s *sandbox) startWebhooks(ctx context.Context) error {
 	authority := s.plane.Authority()
 	url := "https://" + s.listeners.internal.Addr().String()
 	webhooks, err := harvester.NewWebhooks(s.parts, harvester.WebhookOptions{
@@ -255,12 +256,17 @@ func (s *sandbox) startWebhooks(context.Context) error {
 	if err != nil {
 		return err
 	}
+	machines, err := admission.New(ctx, s.plane.Config(controlplane.Simulators), harvester.Namespace)
+	if err != nil {
+		return err
+	}
+	machines.Register(s.internal)
 	s.internal.Handle(longhornMutationPath, s.longhorn.Mutator())
 	s.internal.Handle("/v1beta1/", s.cdi.UploadProxy())
 	if err := s.serveTLS("webhooks", s.internal, s.listeners.internal); err != nil {
 		return err
 	}
-	return webhooks.Start(s.parts, s.longhorn.Webhook(url+longhornMutationPath, authority.CA()))
+	return webhooks.Start(s.parts, admission.Webhook(url, authority.CA()), s.longhorn.Webhook(url+longhornMutationPath, authority.CA()))
 }
 
 func (s *sandbox) startHarvester(ctx context.Context) error {

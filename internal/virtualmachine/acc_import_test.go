@@ -88,7 +88,7 @@ func TestAccVirtualMachine_importForeign(t *testing.T) {
 	t.Parallel()
 	c := shared(t)
 	for kind, covers := range map[string]string{
-		"ui-linux": "V8 V10 V11: names of keys and images, data in Secrets", "ui-windows": "V9: sockets; V10: sysprep",
+		"ui-linux": "V8 V10 V11: names of keys and images, data in Secrets", "ui-windows": "V9: threads; V10: sysprep",
 		"kubectl": "V7 V8 V10: next to nothing said", "hotplug": "V9: sockets that can grow",
 	} {
 		t.Run(kind+" "+covers, func(t *testing.T) {

@@ -361,7 +361,7 @@ resource "harvester_storageclass" "test" {
 			{
 				Config: class + config(name, `storage_class_name = harvester_storageclass.test.name
   timeouts { create = "5s" }`),
-				ExpectError: regexp.MustCompile(`(?s)Timed out.*phase is Pending.*ProvisioningFailed.*not ready.*marked for\s+replacement`),
+				ExpectError: regexp.MustCompile(`(?s)Timed out.*phase is Pending.*ProvisioningFailed.*not\s+supported\s+via\s+CSI.*marked\s+for\s+replacement`),
 			},
 			{Config: class + config(name, ""), ConfigPlanChecks: planned(plancheck.ResourceActionReplace)},
 		},

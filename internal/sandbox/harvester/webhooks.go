@@ -78,14 +78,16 @@ func NewWebhooks(ctx context.Context, options WebhookOptions) (*Webhooks, error)
 }
 
 // Start fills the webhooks' caches and then registers them, together with those
-// of others.
-func (w *Webhooks) Start(ctx context.Context, others ...*admissionv1.MutatingWebhookConfiguration) error {
+// of others: one that validates, and some that change objects.
+func (w *Webhooks) Start(ctx context.Context, validating *admissionv1.ValidatingWebhookConfiguration, others ...*admissionv1.MutatingWebhookConfiguration) error {
 	if err := w.clients.Start(ctx); err != nil {
 		return err
 	}
 	client := w.clients.K8s.AdmissionregistrationV1()
-	if _, err := client.ValidatingWebhookConfigurations().Create(ctx, w.validating(), metav1.CreateOptions{}); err != nil {
-		return err
+	for _, configuration := range []*admissionv1.ValidatingWebhookConfiguration{validating, w.validating()} {
+		if _, err := client.ValidatingWebhookConfigurations().Create(ctx, configuration, metav1.CreateOptions{}); err != nil {
+			return err
+		}
 	}
 	for _, configuration := range append(others, w.mutating()) {
 		if _, err := client.MutatingWebhookConfigurations().Create(ctx, configuration, metav1.CreateOptions{}); err != nil {

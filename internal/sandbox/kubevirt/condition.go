@@ -54,3 +54,10 @@ func synchronizedReason(instance *kubevirtv1.VirtualMachineInstance) string {
 	}
 	return ""
 }
+
+// unplaced says whether there is no node for an instance.
+func unplaced(instance *kubevirtv1.VirtualMachineInstance) bool {
+	return slices.ContainsFunc(instance.Status.Conditions, func(c kubevirtv1.VirtualMachineInstanceCondition) bool {
+		return string(c.Type) == string(corev1.PodScheduled) && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable
+	})
+}

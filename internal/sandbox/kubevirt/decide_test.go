@@ -119,6 +119,8 @@ func TestPrintableStatus(t *testing.T) {
 	setCondition(pausedOne, paused())
 	leaving := instanceIn(kubevirtv1.Running)
 	leaving.DeletionTimestamp = new(metav1.Now())
+	moving := instanceIn(kubevirtv1.Running)
+	moving.Status.MigrationState = &kubevirtv1.VirtualMachineInstanceMigrationState{StartTimestamp: new(metav1.Now())}
 	terminating := machineWith(always, always)
 	terminating.DeletionTimestamp = new(metav1.Now())
 	for want, test := range map[kubevirtv1.VirtualMachinePrintableStatus]struct {
@@ -128,6 +130,7 @@ func TestPrintableStatus(t *testing.T) {
 	}{
 		kubevirtv1.VirtualMachineStatusRunning:                 {machineWith(always, always), instanceIn(kubevirtv1.Running), disks{}},
 		kubevirtv1.VirtualMachineStatusPaused:                  {machineWith(always, always), pausedOne, disks{}},
+		kubevirtv1.VirtualMachineStatusMigrating:               {machineWith(always, always), moving, disks{}},
 		kubevirtv1.VirtualMachineStatusStarting:                {machineWith(always, always), instanceIn(kubevirtv1.Scheduling), disks{}},
 		kubevirtv1.VirtualMachineStatusWaitingForVolumeBinding: {machineWith(always, always), instanceIn(kubevirtv1.Scheduling), disks{unbound: true}},
 		kubevirtv1.VirtualMachineStatusProvisioning:            {machineWith(always, always), instanceIn(kubevirtv1.Pending), disks{importing: true, unbound: true}},
@@ -184,26 +187,54 @@ func TestInterfaces(t *testing.T) {
 	}
 }
 
-func TestTemplateHashIgnoresWhatAnInstanceTakesOver(t *testing.T) {
-	machine := func(change func(*kubevirtv1.VirtualMachineInstanceSpec)) string {
-		m := machineWith(kubevirtv1.RunStrategyAlways, "")
-		m.Spec.Template.Spec.Domain.CPU = &kubevirtv1.CPU{Cores: 1}
-		m.Spec.Template.Spec.Domain.Devices.Interfaces = []kubevirtv1.Interface{{Name: "default"}}
-		change(&m.Spec.Template.Spec)
-		return templateHash(m)
+func TestOutdated(t *testing.T) {
+	claim := func(name string, hot bool) kubevirtv1.Volume {
+		source := &kubevirtv1.PersistentVolumeClaimVolumeSource{Hotpluggable: hot}
+		source.ClaimName = name
+		return kubevirtv1.Volume{Name: name, VolumeSource: kubevirtv1.VolumeSource{PersistentVolumeClaim: source}}
 	}
-	before := machine(func(*kubevirtv1.VirtualMachineInstanceSpec) {})
-	for name, change := range map[string]func(*kubevirtv1.VirtualMachineInstanceSpec){
-		"node selector": func(s *kubevirtv1.VirtualMachineInstanceSpec) { s.NodeSelector = map[string]string{"a": "b"} },
-		"sockets":       func(s *kubevirtv1.VirtualMachineInstanceSpec) { s.Domain.CPU.Sockets = 4 },
-		"mac address":   func(s *kubevirtv1.VirtualMachineInstanceSpec) { s.Domain.Devices.Interfaces[0].MacAddress = "x" },
+	type spec = kubevirtv1.VirtualMachineInstanceSpec
+	for name, test := range map[string]struct {
+		change func(*spec)
+		want   bool
+	}{
+		"nothing":       {func(*spec) {}, false},
+		"node selector": {func(s *spec) { s.NodeSelector = map[string]string{"a": "b"} }, false},
+		"sockets":       {func(s *spec) { s.Domain.CPU.Sockets = 4 }, false},
+		"mac address":   {func(s *spec) { s.Domain.Devices.Interfaces[0].MacAddress = "x" }, false},
+		"cores":         {func(s *spec) { s.Domain.CPU.Cores = 2 }, true},
+		"a hot-pluggable volume more": {func(s *spec) {
+			s.Volumes = append(s.Volumes, claim("new", true))
+			s.Domain.Devices.Disks = append(s.Domain.Devices.Disks, kubevirtv1.Disk{Name: "new"})
+		}, false},
+		"another volume more": {func(s *spec) {
+			s.Volumes = append(s.Volumes, claim("new", false))
+			s.Domain.Devices.Disks = append(s.Domain.Devices.Disks, kubevirtv1.Disk{Name: "new"})
+		}, true},
+		"a hot-pluggable volume less": {func(s *spec) { s.Volumes, s.Domain.Devices.Disks = s.Volumes[:1], s.Domain.Devices.Disks[:2] }, false},
+		"another volume less":         {func(s *spec) { s.Volumes, s.Domain.Devices.Disks = s.Volumes[1:], s.Domain.Devices.Disks[1:] }, true},
+		"another claim":               {func(s *spec) { s.Volumes[1].PersistentVolumeClaim.ClaimName = "other" }, false},
+		"another permanent claim":     {func(s *spec) { s.Volumes[0].PersistentVolumeClaim.ClaimName = "other" }, true},
+		"a medium":                    {func(s *spec) { s.Volumes = append(s.Volumes, claim("cdrom", true)) }, false},
+		"no drive": {func(s *spec) {
+			s.Domain.Devices.Disks = append(s.Domain.Devices.Disks[:1:1], s.Domain.Devices.Disks[2])
+		}, true},
 	} {
-		if machine(change) != before {
-			t.Errorf("%s asks for a restart", name)
+		machine := machineWith(kubevirtv1.RunStrategyAlways, "")
+		machine.Spec.Template.Spec = spec{
+			Volumes: []kubevirtv1.Volume{claim("root", false), claim("data", true)},
+			Domain: kubevirtv1.DomainSpec{CPU: &kubevirtv1.CPU{Cores: 1}, Devices: kubevirtv1.Devices{
+				Interfaces: []kubevirtv1.Interface{{Name: "default"}},
+				Disks: []kubevirtv1.Disk{
+					{Name: "root"}, {Name: "cdrom", DiskDevice: kubevirtv1.DiskDevice{CDRom: &kubevirtv1.CDRomTarget{Bus: kubevirtv1.DiskBusSATA}}}, {Name: "data"},
+				},
+			}},
 		}
-	}
-	if machine(func(s *kubevirtv1.VirtualMachineInstanceSpec) { s.Domain.CPU.Cores = 2 }) == before {
-		t.Error("cores do not ask for a restart")
+		instance := newInstance(machine)
+		test.change(&machine.Spec.Template.Spec)
+		if got := outdated(machine, instance); got != test.want {
+			t.Errorf("%s: outdated %v, want %v", name, got, test.want)
+		}
 	}
 }
 
@@ -215,10 +246,12 @@ func TestChooseNode(t *testing.T) {
 		}
 	}
 	nodes := []corev1.Node{node("down", corev1.ConditionFalse, false), node("cordoned", corev1.ConditionTrue, true), node("good", corev1.ConditionTrue, false)}
-	if got := chooseNode(nodes, instanceIn(kubevirtv1.Scheduling)); got != "good" {
+	if got, _ := chooseNode(nodes, instanceIn(kubevirtv1.Scheduling)); got != "good" {
 		t.Errorf("chose %q", got)
 	}
-	if got := chooseNode(nodes[:2], instanceIn(kubevirtv1.Scheduling)); got != "" {
-		t.Errorf("chose %q", got)
+	got, why := chooseNode(nodes[:2], instanceIn(kubevirtv1.Scheduling))
+	if want := "0/2 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }, 1 node(s) were unschedulable. " +
+		"preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."; got != "" || why != want {
+		t.Errorf("chose %q, because %s", got, why)
 	}
 }

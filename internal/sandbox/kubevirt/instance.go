@@ -14,7 +14,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -27,6 +26,9 @@ import (
 // pvcNotFound is the reason of an instance that waits for a claim nobody has created.
 const pvcNotFound = "FailedPvcNotFound"
 
+// pvcNotReady is the reason of a volume whose claim is there, but not attached.
+const pvcNotReady = "PVCNotReady"
+
 // lookAgain is how often an instance that waits for something else is looked at.
 const lookAgain = time.Second
 
@@ -35,15 +37,17 @@ type obstacle struct {
 	reason, message string
 	// early keeps it from being taken up at all.
 	early bool
+	// pod is what its launcher pod waits for. Without it, there is no such pod yet.
+	pod *holdUp
 }
 
 // inTheWay decides what keeps an instance with these disks from being scheduled. It returns nil if nothing does.
 func inTheWay(namespace string, found disks) *obstacle {
 	switch {
 	case found.missing != "":
-		return &obstacle{pvcNotFound, fmt.Sprintf("PVC %s/%s does not exist, waiting for it to appear", namespace, found.missing), true}
+		return &obstacle{pvcNotFound, fmt.Sprintf("PVC %s/%s does not exist, waiting for it to appear", namespace, found.missing), true, nil}
 	case found.missingData != "":
-		return &obstacle{pvcNotFound, fmt.Sprintf("PVC %s/%s does not exist, waiting for it to appear", namespace, found.missingData), true}
+		return &obstacle{pvcNotFound, fmt.Sprintf("PVC %s/%s does not exist, waiting for it to appear", namespace, found.missingData), true, nil}
 	case found.importing:
 		return &obstacle{early: true}
 	case found.missingSecret != "":
@@ -90,6 +94,28 @@ func (k *KubeVirt) reconcileInstance(ctx context.Context, request reconcile.Requ
 		return reconcile.Result{}, err
 	}
 	blocked := inTheWay(instance.Namespace, found)
+	if instance.IsRunning() {
+		// It has what it needs. What is wrong with a volume that comes later, that volume's status tells.
+		blocked = nil
+	}
+	failed, err := k.lost(ctx, instance)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if failed {
+		setPhase(instance, kubevirtv1.Failed, metav1.Now())
+		return reconcile.Result{}, k.api.Update(ctx, instance)
+	}
+	if blocked == nil && instance.Status.Phase == kubevirtv1.Scheduling {
+		if blocked, err = k.heldUp(ctx, instance, found); err != nil {
+			return reconcile.Result{}, err
+		}
+		if blocked != nil {
+			if err := k.hang(ctx, instance, blocked.pod); err != nil {
+				return reconcile.Result{}, err
+			}
+		}
+	}
 	next, after := nextPhase(instance.Status.Phase, blocked, k.pace)
 	if left := after - time.Since(phaseSince(instance)); left > 0 {
 		return reconcile.Result{RequeueAfter: left}, nil
@@ -101,7 +127,7 @@ func (k *KubeVirt) reconcileInstance(ctx context.Context, request reconcile.Requ
 	}
 	setConditions(instance, blocked)
 	if blocked != nil {
-		again.RequeueAfter = lookAgain
+		again.RequeueAfter = sooner(again.RequeueAfter, lookAgain)
 		if blocked.message != "" {
 			k.event(instance, corev1.EventTypeWarning, blocked.reason, blocked.message)
 		}
@@ -119,8 +145,27 @@ func (k *KubeVirt) enter(ctx context.Context, instance *kubevirtv1.VirtualMachin
 			return reconcile.Result{RequeueAfter: lookAgain}, err
 		}
 	}
+	pods, err := k.launched(ctx, instance)
+	if err != nil {
+		return again, err
+	}
+	instance.Status.VolumeStatus = volumeStatus(instance, found, pods)
+	if runs(pods.launcher) {
+		changed, err := k.attach(ctx, instance, pods, found)
+		if err != nil {
+			return again, err
+		}
+		switch {
+		case changed:
+			again.RequeueAfter = k.volumeStep()
+		case settling(instance):
+			again.RequeueAfter = lookAgain
+		}
+	}
+	if phase == kubevirtv1.Running && !mounted(instance) && !instance.IsRunning() {
+		return again, nil
+	}
 	setPhase(instance, phase, metav1.Now())
-	instance.Status.VolumeStatus = volumeStatus(instance, found)
 	if phase != kubevirtv1.Running {
 		return again, nil
 	}
@@ -130,23 +175,42 @@ func (k *KubeVirt) enter(ctx context.Context, instance *kubevirtv1.VirtualMachin
 		introduceGuest(instance)
 		return again, nil
 	}
-	return reconcile.Result{RequeueAfter: left}, nil
+	again.RequeueAfter = sooner(again.RequeueAfter, left)
+	return again, nil
 }
 
-// schedule finds a node for an instance and puts a launcher pod there.
-func (k *KubeVirt) schedule(ctx context.Context, instance *kubevirtv1.VirtualMachineInstance) error {
-	var nodes corev1.NodeList
-	if err := k.api.List(ctx, &nodes, client.MatchingLabelsSelector{Selector: labels.SelectorFromSet(instance.Spec.NodeSelector)}); err != nil {
-		return err
+// sooner is the earlier of two times to look again, of which the first may be none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 {
+		return b
 	}
-	node := chooseNode(nodes.Items, instance)
-	if node == "" {
-		return nil
+	return min(a, b)
+}
+
+// lost says whether the launcher pod of an instance has failed, or is gone although it was there
+// (pkg/virt-controller/watch/vmi/lifecycle.go).
+func (k *KubeVirt) lost(ctx context.Context, instance *kubevirtv1.VirtualMachineInstance) (bool, error) {
+	pods, err := k.pods(ctx, instance)
+	if err != nil {
+		return false, err
+	}
+	if len(pods) == 0 {
+		return instance.IsScheduled() || instance.IsRunning(), nil
+	}
+	return pods[0].DeletionTimestamp != nil || pods[0].Status.Phase == corev1.PodFailed || pods[0].Status.Phase == corev1.PodSucceeded, nil
+}
+
+// schedule puts the launcher pod of an instance on a node.
+func (k *KubeVirt) schedule(ctx context.Context, instance *kubevirtv1.VirtualMachineInstance) error {
+	node, _, err := k.nodeFor(ctx, instance)
+	if err != nil || node == "" {
+		return err
 	}
 	pod, err := k.launch(ctx, instance, node)
 	if err != nil {
 		return err
 	}
+	node = pod.Spec.NodeName
 	instance.Status.NodeName = node
 	instance.Status.ActivePods = map[types.UID]string{pod.UID: node}
 	instance.Status.LauncherContainerImageVersion = launcherImage
@@ -155,24 +219,6 @@ func (k *KubeVirt) schedule(ctx context.Context, instance *kubevirtv1.VirtualMac
 	}
 	instance.Labels[kubevirtv1.NodeNameLabel] = node
 	return nil
-}
-
-// chooseNode picks a node that is ready, spreading instances over them by name.
-func chooseNode(nodes []corev1.Node, instance *kubevirtv1.VirtualMachineInstance) string {
-	var names []string
-	for _, node := range nodes {
-		ready := slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
-			return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
-		})
-		if ready && !node.Spec.Unschedulable {
-			names = append(names, node.Name)
-		}
-	}
-	if len(names) == 0 {
-		return ""
-	}
-	slices.Sort(names)
-	return names[int(digest(instance, "node")[0])%len(names)]
 }
 
 func setPhase(instance *kubevirtv1.VirtualMachineInstance, phase kubevirtv1.VirtualMachineInstancePhase, now metav1.Time) {
@@ -210,6 +256,14 @@ func setConditions(instance *kubevirtv1.VirtualMachineInstance, blocked *obstacl
 			ready.Status, ready.Reason, ready.Message = corev1.ConditionFalse, "PausedByUser", "VMI was paused by user"
 		}
 		describeHardware(instance)
+	}
+	scheduled := kubevirtv1.VirtualMachineInstanceConditionType(corev1.PodScheduled)
+	removeCondition(instance, scheduled)
+	if blocked != nil && blocked.pod != nil {
+		ready.Reason, ready.Message = kubevirtv1.GuestNotRunningReason, "Guest VM is not reported as running"
+		if blocked.pod.node == "" {
+			setCondition(instance, condition(scheduled, corev1.ConditionFalse, corev1.PodReasonUnschedulable, blocked.pod.message))
+		}
 	}
 	setCondition(instance, ready)
 	if blocked != nil && blocked.message != "" {
@@ -298,24 +352,6 @@ func address(instance *kubevirtv1.VirtualMachineInstance, device string) string 
 
 func digest(instance *kubevirtv1.VirtualMachineInstance, purpose string) [sha256.Size]byte {
 	return sha256.Sum256([]byte(string(instance.UID) + " " + purpose))
-}
-
-// volumeStatus shows where the volumes of an instance are attached.
-func volumeStatus(instance *kubevirtv1.VirtualMachineInstance, found disks) (all []kubevirtv1.VolumeStatus) {
-	for i, volume := range instance.Spec.Volumes {
-		status := kubevirtv1.VolumeStatus{Name: volume.Name}
-		if instance.IsRunning() {
-			status.Target = fmt.Sprintf("vd%c", 'a'+rune(i%26))
-		}
-		if claim := found.claims[claimName(volume)]; claim != nil {
-			status.PersistentVolumeClaimInfo = &kubevirtv1.PersistentVolumeClaimInfo{
-				ClaimName: claim.Name, AccessModes: claim.Spec.AccessModes, VolumeMode: claim.Spec.VolumeMode,
-				Capacity: claim.Status.Capacity, Requests: claim.Spec.Resources.Requests,
-			}
-		}
-		all = append(all, status)
-	}
-	return all
 }
 
 // shutDown lets a deleted instance go after a grace period.

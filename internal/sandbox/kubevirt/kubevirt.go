@@ -4,7 +4,8 @@
 // Package kubevirt simulates KubeVirt: virtual machines get instances, instances get a node, run and get addresses, and
 // all of it can be started, stopped and paused, with KubeVirt's states and messages. No guest runs anywhere.
 //
-// It follows KubeVirt v1.7.0. Migration and hot-plugging are not simulated.
+// It follows KubeVirt v1.7.0. Volumes are hot-plugged by changes of a machine's template; migration is not simulated, nor is
+// hot-plugging of anything else.
 package kubevirt
 
 import (
@@ -13,6 +14,7 @@ import (
 	"log/slog"
 	"slices"
 
+	lhv1beta2 "github.com/longhorn/longhorn-manager/k8s/pkg/apis/longhorn/v1beta2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -27,9 +29,10 @@ import (
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/manager"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/pace"
+	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/volumes"
 )
 
-var scheme = manager.Scheme(corev1.AddToScheme, kubevirtv1.AddToScheme, cdiv1beta1.AddToScheme)
+var scheme = manager.Scheme(corev1.AddToScheme, lhv1beta2.AddToScheme, kubevirtv1.AddToScheme, cdiv1beta1.AddToScheme)
 
 // Options is what a KubeVirt needs.
 type Options struct {
@@ -144,6 +147,8 @@ func claimNames(volumes []kubevirtv1.Volume) (names []string) {
 // disks is what is known of the claims and secrets behind some volumes.
 type disks struct {
 	claims map[string]*corev1.PersistentVolumeClaim
+	// awaiting has the volumes that cannot be attached before their image is there, by claim.
+	awaiting map[string]string
 	// missing is the first claim that does not exist, missingData the first data volume, missingSecret the first secret.
 	missing, missingData, missingSecret string
 	// failed says that a data volume has failed, unbound that a claim is not bound, importing that a data volume is not done.
@@ -151,9 +156,9 @@ type disks struct {
 }
 
 // look finds out about the claims and secrets behind some volumes.
-func (k *KubeVirt) look(ctx context.Context, namespace string, volumes []kubevirtv1.Volume) (disks, error) {
-	found := disks{claims: map[string]*corev1.PersistentVolumeClaim{}}
-	for _, volume := range volumes {
+func (k *KubeVirt) look(ctx context.Context, namespace string, all []kubevirtv1.Volume) (disks, error) {
+	found := disks{claims: map[string]*corev1.PersistentVolumeClaim{}, awaiting: map[string]string{}}
+	for _, volume := range all {
 		if err := k.lookAt(ctx, namespace, volume, &found); err != nil {
 			return disks{}, err
 		}
@@ -185,14 +190,19 @@ func (k *KubeVirt) lookAt(ctx context.Context, namespace string, volume kubevirt
 	if client.IgnoreNotFound(err) != nil {
 		return err
 	}
-	switch {
-	case err == nil:
-		found.claims[name] = claim
-		found.unbound = found.unbound || claim.Status.Phase != corev1.ClaimBound
-	case found.missing == "" && volume.DataVolume == nil:
-		found.missing = name
+	if err != nil {
+		if found.missing == "" && volume.DataVolume == nil {
+			found.missing = name
+		}
+		return nil
 	}
-	return nil
+	found.claims[name] = claim
+	found.unbound = found.unbound || claim.Status.Phase != corev1.ClaimBound
+	waits, err := volumes.AwaitsImage(ctx, k.api, claim)
+	if waits {
+		found.awaiting[name] = claim.Spec.VolumeName
+	}
+	return err
 }
 
 func (k *KubeVirt) lookAtData(ctx context.Context, namespace, name string, found *disks) error {

@@ -28,6 +28,8 @@ import (
 
 var at = key("default", "vm")
 
+var requestAt = reconcile.Request{NamespacedName: at}
+
 // rig is a KubeVirt on a fake API with one machine.
 type rig struct {
 	*KubeVirt

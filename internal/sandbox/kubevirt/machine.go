@@ -5,15 +5,16 @@ package kubevirt
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	kubevirtv1 "kubevirt.io/api/core/v1"
@@ -24,7 +25,7 @@ import (
 
 const (
 	machineFinalizer = "kubevirt.io/virtualMachineControllerFinalize"
-	// templateAnnotation tells which template an instance was made from. KubeVirt keeps a whole revision for that.
+	// templateAnnotation keeps the template that an instance was made from. KubeVirt has a revision of its own for that.
 	templateAnnotation = "sandbox.kubevirt.io/template"
 
 	defaultGracePeriod = int64(30)
@@ -116,17 +117,74 @@ func (k *KubeVirt) reconcileMachine(ctx context.Context, request reconcile.Reque
 			return reconcile.Result{}, err
 		}
 	}
-	failure := error(nil)
+	failure, again := error(nil), reconcile.Result{}
 	switch nextAction(machine, instance) {
 	case startInstance:
+		if left := backoff(machine); left > 0 {
+			again.RequeueAfter = left
+			break
+		}
 		instance, failure = k.start(ctx, machine)
 	case stopInstance:
 		failure = k.stop(ctx, machine, instance)
+	case keep:
+		failure = k.hotplug(ctx, machine, instance)
+	}
+	if apierrors.IsConflict(failure) {
+		return reconcile.Result{}, failure
 	}
 	if err := k.recordMachine(ctx, machine, instance, failure); err != nil {
 		return reconcile.Result{}, err
 	}
-	return reconcile.Result{}, failure
+	return again, failure
+}
+
+// startFailure is what a machine notes of instances that failed before they ever ran, one after the other
+// (syncStartFailureStatus in pkg/virt-controller/watch/vm/vm.go). It waits longer and longer before it starts another.
+func startFailure(machine *kubevirtv1.VirtualMachine, instance *kubevirtv1.VirtualMachineInstance, now time.Time) *kubevirtv1.VirtualMachineStartFailure {
+	before := machine.Status.StartFailure
+	strategy, err := machine.RunStrategy()
+	ran := instance != nil && slices.ContainsFunc(instance.Status.PhaseTransitionTimestamps,
+		func(t kubevirtv1.VirtualMachineInstancePhaseTransitionTimestamp) bool {
+			return t.Phase == kubevirtv1.Running
+		})
+	switch {
+	case ran || (err == nil && !repeats(strategy)):
+		return nil
+	case instance == nil || !instance.IsFinal() || instance.DeletionTimestamp != nil || (before != nil && before.LastFailedVMIUID == instance.UID):
+		return before
+	}
+	count := 1
+	if before != nil {
+		count = before.ConsecutiveFailCount + 1
+	}
+	const first, longest = 10 * time.Second, 300 * time.Second
+	retry := metav1.NewTime(now.Add(min(first*time.Duration(count*count), longest)))
+	return &kubevirtv1.VirtualMachineStartFailure{LastFailedVMIUID: instance.UID, RetryAfterTimestamp: &retry, ConsecutiveFailCount: count}
+}
+
+// repeats says whether a machine with a run strategy is started again when it fails.
+func repeats(strategy kubevirtv1.VirtualMachineRunStrategy) bool {
+	return strategy == kubevirtv1.RunStrategyAlways || strategy == kubevirtv1.RunStrategyRerunOnFailure || strategy == kubevirtv1.RunStrategyOnce
+}
+
+// backoff is how long a machine waits before it starts another instance after those that failed.
+func backoff(machine *kubevirtv1.VirtualMachine) time.Duration {
+	strategy, err := machine.RunStrategy()
+	failure := machine.Status.StartFailure
+	if err != nil || failure == nil || failure.RetryAfterTimestamp == nil || strategy == kubevirtv1.RunStrategyOnce || strategy == kubevirtv1.RunStrategyManual {
+		return 0
+	}
+	return max(0, time.Until(failure.RetryAfterTimestamp.Time))
+}
+
+// migrating says whether an instance moves from one node to another (pkg/util/migrations). Nothing here moves it.
+func migrating(instance *kubevirtv1.VirtualMachineInstance) bool {
+	if instance == nil || instance.Status.MigrationState == nil {
+		return false
+	}
+	begun := func(t *metav1.Time) bool { return t != nil && !t.After(time.Now()) }
+	return begun(instance.Status.MigrationState.StartTimestamp) && !begun(instance.Status.MigrationState.EndTimestamp)
 }
 
 // finalize lets a deleted machine go once its instance has gone.
@@ -147,6 +205,7 @@ func (k *KubeVirt) finalize(ctx context.Context, machine *kubevirtv1.VirtualMach
 
 // start gives a machine an instance.
 func (k *KubeVirt) start(ctx context.Context, machine *kubevirtv1.VirtualMachine) (*kubevirtv1.VirtualMachineInstance, error) {
+	forgetRestart(machine)
 	instance := newInstance(machine)
 	if err := k.api.Create(ctx, instance); err != nil {
 		return nil, fmt.Errorf("failure while starting VMI: %w", err)
@@ -162,8 +221,16 @@ func (k *KubeVirt) stop(ctx context.Context, machine *kubevirtv1.VirtualMachine,
 	if err := client.IgnoreNotFound(k.api.Delete(ctx, instance)); err != nil {
 		return fmt.Errorf("failure attempting to delete VMI: %w", err)
 	}
+	forgetRestart(machine)
 	k.event(machine, corev1.EventTypeNormal, "SuccessfulDelete", "Stopped the virtual machine by deleting the virtual machine instance "+string(instance.UID))
 	return nil
+}
+
+// forgetRestart takes back that a machine has to be restarted, which it is.
+func forgetRestart(machine *kubevirtv1.VirtualMachine) {
+	machine.Status.Conditions = slices.DeleteFunc(machine.Status.Conditions, func(c kubevirtv1.VirtualMachineCondition) bool {
+		return c.Type == kubevirtv1.VirtualMachineRestartRequired
+	})
 }
 
 func (k *KubeVirt) event(object client.Object, kind, reason, message string) {
@@ -188,7 +255,7 @@ func newInstance(machine *kubevirtv1.VirtualMachine) *kubevirtv1.VirtualMachineI
 		instance.Annotations = map[string]string{}
 	}
 	instance.Annotations[kubevirtv1.VirtualMachineGenerationAnnotation] = strconv.FormatInt(machine.Generation, 10)
-	instance.Annotations[templateAnnotation] = templateHash(machine)
+	instance.Annotations[templateAnnotation] = templateOf(machine)
 	if instance.Spec.TerminationGracePeriodSeconds == nil {
 		grace := defaultGracePeriod
 		instance.Spec.TerminationGracePeriodSeconds = &grace
@@ -200,12 +267,36 @@ func newInstance(machine *kubevirtv1.VirtualMachine) *kubevirtv1.VirtualMachineI
 	return instance
 }
 
-// templateHash tells templates apart that differ in what a running instance cannot take over.
-func templateHash(machine *kubevirtv1.VirtualMachine) string {
-	spec := machine.Spec.Template.Spec.DeepCopy()
+// templateOf is the template of a machine as an instance keeps it.
+func templateOf(machine *kubevirtv1.VirtualMachine) string {
+	// The types of an API can always be marshalled.
+	raw, _ := json.Marshal(machine.Spec.Template.Spec)
+	return string(raw)
+}
+
+// outdated says whether the template of a machine has changed in what its running instance cannot take over
+// (addRestartRequiredIfNeeded in pkg/virt-controller/watch/vm/vm.go).
+func outdated(machine *kubevirtv1.VirtualMachine, instance *kubevirtv1.VirtualMachineInstance) bool {
+	started, current := &kubevirtv1.VirtualMachineInstanceSpec{}, machine.Spec.Template.Spec.DeepCopy()
+	if json.Unmarshal([]byte(instance.Annotations[templateAnnotation]), started) != nil {
+		return false
+	}
+	volumes, disks := liveVolumes(started.Volumes, current.Volumes), liveDisks(started, current)
+	if volumes {
+		started.Volumes = current.Volumes
+	}
+	if disks {
+		started.Domain.Devices.Disks = current.Domain.Devices.Disks
+	}
+	for _, spec := range []*kubevirtv1.VirtualMachineInstanceSpec{started, current} {
+		forgetLive(spec)
+	}
+	return !equality.Semantic.DeepEqual(started, current)
+}
+
+// forgetLive removes from a template what a running instance takes over, volumes and disks excepted.
+func forgetLive(spec *kubevirtv1.VirtualMachineInstanceSpec) {
 	spec.NodeSelector, spec.Affinity, spec.Tolerations = nil, nil, nil
-	fixed, _ := split(spec)
-	spec.Volumes, spec.Domain.Devices.Disks = fixed.Volumes, fixed.Domain.Devices.Disks
 	if spec.Domain.CPU != nil {
 		spec.Domain.CPU.Sockets = 0
 	}
@@ -216,10 +307,6 @@ func templateHash(machine *kubevirtv1.VirtualMachine) string {
 		// Harvester writes the observed address here once the instance runs.
 		spec.Domain.Devices.Interfaces[i].MacAddress = ""
 	}
-	// The types of an API can always be marshalled.
-	raw, _ := json.Marshal(spec)
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:8])
 }
 
 // recordMachine lets a machine show its state.
@@ -228,12 +315,7 @@ func (k *KubeVirt) recordMachine(ctx context.Context, machine *kubevirtv1.Virtua
 	if err != nil {
 		return err
 	}
-	if instance != nil {
-		if err := k.plug(ctx, machine, instance); err != nil {
-			return err
-		}
-	}
-	if instance != nil && instance.Annotations[templateAnnotation] == templateHash(machine) {
+	if instance != nil && !outdated(machine, instance) {
 		if err := k.bumpGeneration(ctx, machine, instance); err != nil {
 			return err
 		}
@@ -278,6 +360,9 @@ func machineStatus(machine *kubevirtv1.VirtualMachine, instance *kubevirtv1.Virt
 	if requestDone(status.StateChangeRequests, instance) {
 		status.StateChangeRequests = status.StateChangeRequests[1:]
 	}
+	status.StartFailure = startFailure(machine, instance, time.Now())
+	machine = machine.DeepCopy()
+	machine.Status.StartFailure = status.StartFailure
 	status.PrintableStatus = printableStatus(machine, instance, found)
 	status.Conditions = machineConditions(machine, instance, failure, status.Conditions)
 	return status
@@ -296,12 +381,14 @@ func requestDone(requests []kubevirtv1.VirtualMachineStateChangeRequest, instanc
 
 // printableStatus is the one word that a machine is described with. The first that fits wins, as in KubeVirt.
 func printableStatus(machine *kubevirtv1.VirtualMachine, instance *kubevirtv1.VirtualMachineInstance, found disks) kubevirtv1.VirtualMachinePrintableStatus {
-	starts := nextAction(machine, instance) == startInstance || (instance != nil && instance.DeletionTimestamp == nil && !instance.IsFinal())
+	starts := (nextAction(machine, instance) == startInstance && backoff(machine) == 0) || (instance != nil && instance.DeletionTimestamp == nil && !instance.IsFinal())
 	switch {
 	case machine.DeletionTimestamp != nil:
 		return kubevirtv1.VirtualMachineStatusTerminating
 	case instance != nil && !instance.IsFinal() && (instance.DeletionTimestamp != nil || nextAction(machine, instance) == stopInstance):
 		return kubevirtv1.VirtualMachineStatusStopping
+	case migrating(instance):
+		return kubevirtv1.VirtualMachineStatusMigrating
 	case instance != nil && instance.IsRunning() && hasCondition(instance, kubevirtv1.VirtualMachineInstancePaused):
 		return kubevirtv1.VirtualMachineStatusPaused
 	case instance != nil && instance.IsRunning():
@@ -310,12 +397,20 @@ func printableStatus(machine *kubevirtv1.VirtualMachine, instance *kubevirtv1.Vi
 		return kubevirtv1.VirtualMachineStatusPvcNotFound
 	case found.failed || (starts && found.missingData != ""):
 		return kubevirtv1.VirtualMachineStatusDataVolumeError
+	case instance != nil && unplaced(instance):
+		return kubevirtv1.VirtualMachineStatusUnschedulable
 	case starts && found.importing:
 		return kubevirtv1.VirtualMachineStatusProvisioning
 	case starts && found.unbound:
 		return kubevirtv1.VirtualMachineStatusWaitingForVolumeBinding
+	case instance != nil && synchronizedReason(instance) == errImagePull:
+		return kubevirtv1.VirtualMachineStatusErrImagePull
+	case instance != nil && synchronizedReason(instance) == imagePullBackOff:
+		return kubevirtv1.VirtualMachineStatusImagePullBackOff
 	case starts:
 		return kubevirtv1.VirtualMachineStatusStarting
+	case machine.Status.StartFailure != nil && machine.Status.StartFailure.ConsecutiveFailCount > 0:
+		return kubevirtv1.VirtualMachineStatusCrashLoopBackOff
 	}
 	return kubevirtv1.VirtualMachineStatusStopped
 }
@@ -336,12 +431,20 @@ func machineConditions(machine *kubevirtv1.VirtualMachine, instance *kubevirtv1.
 		for _, c := range instance.Status.Conditions {
 			add(kubevirtv1.VirtualMachineConditionType(c.Type), c.Status, c.Reason, c.Message, c.LastTransitionTime)
 		}
-		if instance.Annotations[templateAnnotation] != templateHash(machine) {
-			add(kubevirtv1.VirtualMachineRestartRequired, corev1.ConditionTrue, "RestartRequired", "a non-live-updatable field was changed in the template spec", now)
+		// Once it is there, it stays until the instance is stopped, even if the change is taken back.
+		told := slices.ContainsFunc(before, func(c kubevirtv1.VirtualMachineCondition) bool {
+			return c.Type == kubevirtv1.VirtualMachineRestartRequired
+		})
+		if (told || outdated(machine, instance)) && instance.DeletionTimestamp == nil {
+			add(kubevirtv1.VirtualMachineRestartRequired, corev1.ConditionTrue, "", "a non-live-updatable field was changed in the template spec", now)
 		}
 	}
 	if failure != nil {
-		add(kubevirtv1.VirtualMachineFailure, corev1.ConditionTrue, "FailedCreate", failure.Error(), now)
+		reason := "FailedCreate"
+		if known := (*syncError)(nil); errors.As(failure, &known) {
+			reason = known.reason
+		}
+		add(kubevirtv1.VirtualMachineFailure, corev1.ConditionTrue, reason, failure.Error(), now)
 	}
 	return conditions
 }

@@ -5,7 +5,6 @@ package volumes
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -77,21 +76,20 @@ func (v *Volumes) bind(ctx context.Context, claim *corev1.PersistentVolumeClaim,
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	image, err := v.backingImage(ctx, class)
-	if err != nil {
-		return reconcile.Result{}, err
-	}
 	used := user != nil || claim.Annotations[bindNow] == "true"
-	if why := blocked(class, used, image); why != nil {
+	if why := unused(class, used); why != nil {
 		return v.wait(claim, why)
 	}
 	// Harvester reads from these who provisions a claim.
 	if err := v.annotate(ctx, claim, map[string]string{provisioner: class.Provisioner, betaProvisioner: class.Provisioner}); err != nil {
 		return reconcile.Result{}, err
 	}
-	record, err := v.record(ctx, claim, class)
+	record, why, err := v.record(ctx, claim, class)
 	if err != nil {
 		return reconcile.Result{}, err
+	}
+	if why != nil {
+		return v.wait(claim, why)
 	}
 	if left := v.pace.Provision() - time.Since(record.CreationTimestamp.Time); left > 0 {
 		return reconcile.Result{RequeueAfter: left}, nil
@@ -99,53 +97,12 @@ func (v *Volumes) bind(ctx context.Context, claim *corev1.PersistentVolumeClaim,
 	return reconcile.Result{}, v.complete(ctx, claim, class, record)
 }
 
-// blocked decides whether a claim has to wait. image is the backing image that the class names, if it names one.
-func blocked(class *storagev1.StorageClass, used bool, image *imageState) *blocker {
+// unused is why a claim waits whose volume is to be made for the first one who uses it. It is nil if it does not.
+func unused(class *storagev1.StorageClass, used bool) *blocker {
 	if class.VolumeBindingMode != nil && *class.VolumeBindingMode == storagev1.VolumeBindingWaitForFirstConsumer && !used {
 		return &blocker{corev1.EventTypeNormal, "WaitForFirstConsumer", "waiting for first consumer to be created before binding"}
 	}
-	if image == nil || image.state == lhv1beta2.BackingImageStateReady {
-		return nil
-	}
-	return &blocker{corev1.EventTypeWarning, "ProvisioningFailed", fmt.Sprintf(
-		"failed to provision volume with StorageClass %q: rpc error: code = Unavailable desc = backing image %s is not ready, its state is %q",
-		class.Name, image.name, image.state)}
-}
-
-// imageState is how far the backing image of a class is.
-type imageState struct {
-	name  string
-	state lhv1beta2.BackingImageState
-}
-
-// backingImage looks at the backing image of a class. It returns nil if the class has none.
-func (v *Volumes) backingImage(ctx context.Context, class *storagev1.StorageClass) (*imageState, error) {
-	name := class.Parameters[lhv1beta2.BackingImageParameterName]
-	if name == "" {
-		return nil, nil
-	}
-	image := &lhv1beta2.BackingImage{}
-	err := v.api.Get(ctx, types.NamespacedName{Namespace: longhornNamespace, Name: name}, image)
-	if apierrors.IsNotFound(err) {
-		return &imageState{name, "not found"}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &imageState{name, fileState(image)}, nil
-}
-
-// fileState is the best state of the files of a backing image.
-func fileState(image *lhv1beta2.BackingImage) (state lhv1beta2.BackingImageState) {
-	if image.DeletionTimestamp != nil {
-		return "being deleted"
-	}
-	for _, disk := range image.Status.DiskFileStatusMap {
-		if state = disk.State; state == lhv1beta2.BackingImageStateReady {
-			break
-		}
-	}
-	return state
+	return nil
 }
 
 // user returns a virtual machine instance that uses a claim, if there is one.

@@ -29,21 +29,24 @@ const sizeUnit = 2 << 20
 // volumeName is the name of the volume of a claim, for Kubernetes and for Longhorn.
 func volumeName(claim *corev1.PersistentVolumeClaim) string { return "pvc-" + string(claim.UID) }
 
-// record returns Longhorn's record of the volume of a claim, and makes it if it is not there.
-func (v *Volumes) record(ctx context.Context, claim *corev1.PersistentVolumeClaim, class *storagev1.StorageClass) (*lhv1beta2.Volume, error) {
+// record returns Longhorn's record of the volume of a claim, and makes it if it is not there, or says why it cannot be.
+func (v *Volumes) record(ctx context.Context, claim *corev1.PersistentVolumeClaim, class *storagev1.StorageClass) (*lhv1beta2.Volume, *blocker, error) {
 	record, err := v.longhornVolume(ctx, volumeName(claim))
 	if !apierrors.IsNotFound(err) {
-		return record, err
+		return record, nil, err
+	}
+	if why, err := v.provision(ctx, claim, class); why != nil || err != nil {
+		return nil, why, err
 	}
 	record = newRecord(claim, class)
 	if err := v.api.Create(ctx, record); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := v.engine(ctx, record); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	record.Status = lhv1beta2.VolumeStatus{State: lhv1beta2.VolumeStateCreating, Robustness: lhv1beta2.VolumeRobustnessUnknown}
-	return record, v.api.Status().Update(ctx, record)
+	return record, nil, v.api.Status().Update(ctx, record)
 }
 
 func (v *Volumes) longhornVolume(ctx context.Context, name string) (*lhv1beta2.Volume, error) {
@@ -204,7 +207,11 @@ func (v *Volumes) publish(ctx context.Context, volume *corev1.PersistentVolume, 
 	if err != nil {
 		return err
 	}
-	status := recordStatus(record.Status, volume, user, time.Now())
+	awaited, err := awaited(ctx, v.api, record)
+	if err != nil {
+		return err
+	}
+	status := recordStatus(record.Status, volume, user, awaited, time.Now())
 	if equality.Semantic.DeepEqual(record.Status, status) {
 		return nil
 	}
@@ -212,25 +219,48 @@ func (v *Volumes) publish(ctx context.Context, volume *corev1.PersistentVolume, 
 	return v.api.Status().Update(ctx, record)
 }
 
-// recordStatus is what Longhorn says of a volume that a virtual machine instance may use.
-func recordStatus(before lhv1beta2.VolumeStatus, volume *corev1.PersistentVolume, user *kubevirtv1.VirtualMachineInstance, now time.Time) lhv1beta2.VolumeStatus {
+// recordStatus is what Longhorn says of a volume that a virtual machine instance may use, and that may wait for its
+// backing image with a condition.
+func recordStatus(before lhv1beta2.VolumeStatus, volume *corev1.PersistentVolume, user *kubevirtv1.VirtualMachineInstance, awaited *lhv1beta2.Condition, now time.Time) lhv1beta2.VolumeStatus {
 	status := *before.DeepCopy()
 	status.State, status.Robustness, status.CurrentNodeID = lhv1beta2.VolumeStateDetached, lhv1beta2.VolumeRobustnessUnknown, ""
 	status.KubernetesStatus = lhv1beta2.KubernetesStatus{
 		PVName: volume.Name, PVStatus: string(volume.Status.Phase),
 		Namespace: volume.Spec.ClaimRef.Namespace, PVCName: volume.Spec.ClaimRef.Name,
 	}
-	if user != nil && user.Status.NodeName != "" && !user.IsFinal() {
+	switch {
+	case user == nil || user.IsFinal():
+	case awaited != nil && (user.IsScheduling() || user.Status.NodeName != ""):
+		status.State = lhv1beta2.VolumeStateAttaching
+	case awaited == nil && user.Status.NodeName != "":
 		status.State, status.Robustness, status.CurrentNodeID = lhv1beta2.VolumeStateAttached, lhv1beta2.VolumeRobustnessHealthy, user.Status.NodeName
 		status.KubernetesStatus.WorkloadsStatus = []lhv1beta2.WorkloadStatus{{
 			WorkloadName: user.Name, WorkloadType: "VirtualMachineInstance", PodStatus: string(user.Status.Phase),
 		}}
 	}
-	if len(status.Conditions) == 0 {
-		status.Conditions = []lhv1beta2.Condition{{
-			Type: lhv1beta2.VolumeConditionTypeScheduled, Status: lhv1beta2.ConditionStatusTrue,
-			LastTransitionTime: now.UTC().Format(time.RFC3339),
-		}}
+	scheduled := lhv1beta2.Condition{Type: lhv1beta2.VolumeConditionTypeScheduled, Status: lhv1beta2.ConditionStatusTrue}
+	status.Conditions = setCondition(status.Conditions, scheduled, now)
+	// A replica finds out when it is to start.
+	switch {
+	case status.State == lhv1beta2.VolumeStateAttaching:
+		status.Conditions = setCondition(status.Conditions, *awaited, now)
+	case status.State == lhv1beta2.VolumeStateAttached:
+		there := lhv1beta2.Condition{Type: lhv1beta2.VolumeConditionTypeWaitForBackingImage, Status: lhv1beta2.ConditionStatusFalse}
+		status.Conditions = setCondition(status.Conditions, there, now)
 	}
 	return status
+}
+
+// setCondition keeps the time of a condition whose status stays the same.
+func setCondition(conditions []lhv1beta2.Condition, wanted lhv1beta2.Condition, now time.Time) []lhv1beta2.Condition {
+	wanted.LastTransitionTime = now.UTC().Format(time.RFC3339)
+	i := slices.IndexFunc(conditions, func(c lhv1beta2.Condition) bool { return c.Type == wanted.Type })
+	if i < 0 {
+		return append(conditions, wanted)
+	}
+	if conditions[i].Status == wanted.Status {
+		wanted.LastTransitionTime = conditions[i].LastTransitionTime
+	}
+	conditions[i] = wanted
+	return conditions
 }

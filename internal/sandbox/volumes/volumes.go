@@ -4,8 +4,7 @@
 // Package volumes simulates what makes a claim with a storage class of Longhorn a disk: the volume binder, Longhorn's
 // provisioner, resizer and attacher, and Longhorn's own record of its volumes.
 //
-// One thing differs from life. Longhorn provisions a volume whose backing image is not ready yet and lets it wait for its
-// replicas; here its claim stays Pending with an event, so that who waits for what can be seen.
+// It follows longhorn-manager v1.10.0.
 package volumes
 
 import (
@@ -83,6 +82,7 @@ func (v *Volumes) Run(ctx context.Context) error {
 		For(&corev1.PersistentVolume{}).
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(volumeOf)).
 		Watches(&kubevirtv1.VirtualMachineInstance{}, handler.EnqueueRequestsFromMapFunc(v.volumesOf)).
+		Watches(&lhv1beta2.BackingImage{}, handler.EnqueueRequestsFromMapFunc(v.volumesFrom)).
 		Complete(manager.Reconciler(v.reconcileVolume))
 	if err != nil {
 		return fmt.Errorf("controller of volumes: %w", err)
@@ -136,6 +136,21 @@ func (v *Volumes) volumesOf(ctx context.Context, instance client.Object) (reques
 		var claim corev1.PersistentVolumeClaim
 		if v.api.Get(ctx, request.NamespacedName, &claim) == nil {
 			requests = append(requests, volumeOf(ctx, &claim)...)
+		}
+	}
+	return requests
+}
+
+// volumesFrom are the volumes that are made from a backing image.
+func (v *Volumes) volumesFrom(ctx context.Context, image client.Object) (requests []reconcile.Request) {
+	var records lhv1beta2.VolumeList
+	if err := v.api.List(ctx, &records, client.InNamespace(longhornNamespace)); err != nil {
+		v.log.Error("list volumes", "error", err)
+		return nil
+	}
+	for _, record := range records.Items {
+		if record.Spec.BackingImage == image.GetName() {
+			requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Name: record.Name}})
 		}
 	}
 	return requests

@@ -149,21 +149,104 @@ func TestBindBlankVolume(t *testing.T) {
 	}
 }
 
-func TestBindWaitsForTheImage(t *testing.T) {
-	r := newRig(t, class(withImage), image(lhv1beta2.BackingImageStateInProgress))
-	if claim := r.settle(); claim.Status.Phase != corev1.ClaimPending {
+// withSize says how large an image is.
+func withSize(image *lhv1beta2.BackingImage, size int64) *lhv1beta2.BackingImage {
+	image.Status.VirtualSize = size
+	return image
+}
+
+func TestReplicaWaitsForTheImage(t *testing.T) {
+	t.Parallel()
+	user := instance()
+	user.Status = kubevirtv1.VirtualMachineInstanceStatus{Phase: kubevirtv1.Scheduling}
+	r := newRig(t, class(withImage), image(lhv1beta2.BackingImageStateInProgress), user)
+	claim := r.settle()
+	if claim.Status.Phase != corev1.ClaimBound {
 		t.Errorf("claim %+v", claim.Status)
 	}
-	r.mustHaveEvent(`backing image image is not ready, its state is "in-progress"`)
+	if waits, err := AwaitsImage(context.Background(), r.api, claim); !waits || err != nil {
+		t.Errorf("waits %v, %v", waits, err)
+	}
+	_, record := r.volume()
+	condition := record.Status.Conditions[len(record.Status.Conditions)-1]
+	if record.Spec.BackingImage != "image" || record.Status.State != lhv1beta2.VolumeStateAttaching || record.Status.CurrentNodeID != "" ||
+		condition.Type != "WaitForBackingImage" || condition.Status != "True" || condition.Reason != "Waiting" {
+		t.Errorf("waiting: %+v", record.Status)
+	}
 	done := image(lhv1beta2.BackingImageStateReady)
 	r.must(r.api.Get(context.Background(), client.ObjectKeyFromObject(done), done))
 	done.Status.DiskFileStatusMap["disk"].State = lhv1beta2.BackingImageStateReady
 	r.must(r.api.Status().Update(context.Background(), done))
+	user.Status.NodeName = "node-0"
+	r.must(r.api.Update(context.Background(), user))
+	if waits, err := AwaitsImage(context.Background(), r.api, r.settle()); waits || err != nil {
+		t.Errorf("waits %v, %v", waits, err)
+	}
+	_, record = r.volume()
+	condition = record.Status.Conditions[len(record.Status.Conditions)-1]
+	if record.Status.State != lhv1beta2.VolumeStateAttached || condition.Type != "WaitForBackingImage" || condition.Status != "False" {
+		t.Errorf("ready: %+v", record.Status)
+	}
+}
+
+func TestProvisioningFails(t *testing.T) {
+	t.Parallel()
+	other := image(lhv1beta2.BackingImageStateReady)
+	other.Spec.DataEngine = lhv1beta2.DataEngineTypeV2
+	parameter := func(key, value string) func(*storagev1.StorageClass) {
+		return func(c *storagev1.StorageClass) { c.Parameters[key] = value }
+	}
+	for name, test := range map[string]struct {
+		image *lhv1beta2.BackingImage
+		class *storagev1.StorageClass
+		says  string
+	}{
+		"no image":      {nil, class(withImage), `StorageClass "class": rpc error: code = InvalidArgument desc = volume pvc-1234 backing image type  is not supported via CSI`},
+		"no upload":     {nil, class(withImage, parameter("backingImageDataSourceType", "upload")), "volume pvc-1234 backing image type upload is not supported via CSI"},
+		"no address":    {nil, class(withImage, parameter("backingImageDataSourceType", "download")), "volume pvc-1234 missing parameters url for preparing backing image"},
+		"other source":  {image("ready"), class(withImage, parameter("backingImageDataSourceType", "clone")), "existing backing image image data source is different"},
+		"other engine":  {other, class(withImage), "volume should have the same data engine as the backing image"},
+		"image of 2 Gi": {withSize(image("ready"), 2<<30), class(withImage), `code = Internal desc = Bad response statusCode [500]. Status [500 Internal Server Error]. Body: [code=Internal Server Error, detail=, message=failed to create volume: unable to create volume pvc-1234: admission webhook "validator.longhorn.io" denied the request: volume size should be larger than the backing image size] from [http://longhorn-backend:9500/v1/volumes]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var others []client.Object
+			if test.image != nil {
+				others = append(others, test.image)
+			}
+			r := newRig(t, test.class, others...)
+			if claim := r.settle(); claim.Status.Phase != corev1.ClaimPending {
+				t.Errorf("claim %+v", claim.Status)
+			}
+			r.mustHaveEvent(test.says)
+			if _, err := r.longhornVolume(context.Background(), "pvc-1234"); !apierrors.IsNotFound(err) {
+				t.Errorf("record: %v", err)
+			}
+		})
+	}
+}
+
+func TestVolumeAsLargeAsItsImage(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, class(withImage), withSize(image(lhv1beta2.BackingImageStateReady), 1<<30))
 	if claim := r.settle(); claim.Status.Phase != corev1.ClaimBound {
 		t.Errorf("claim %+v", claim.Status)
 	}
-	if _, record := r.volume(); record.Spec.BackingImage != "image" {
-		t.Errorf("record %+v", record.Spec)
+}
+
+func TestMissingImageIsDownloaded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, class(withImage, func(c *storagev1.StorageClass) {
+		c.Parameters["backingImageDataSourceType"] = "download"
+		c.Parameters["backingImageDataSourceParameters"] = `{"url":"http://images.example.com/a.img"}`
+	}))
+	if claim := r.settle(); claim.Status.Phase != corev1.ClaimBound {
+		t.Errorf("claim %+v", claim.Status)
+	}
+	made, err := getImage(context.Background(), r.api, "image")
+	r.must(err)
+	if made == nil || made.Spec.SourceType != lhv1beta2.BackingImageDataSourceTypeDownload || made.Spec.SourceParameters["url"] != "http://images.example.com/a.img" {
+		t.Errorf("image %+v", made)
 	}
 }
 

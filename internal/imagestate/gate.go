@@ -156,10 +156,8 @@ func (i Image) Title() string {
 // Status describes the state in a few words: "Uploading, 40 %".
 func (i Image) Status() string {
 	words := []string{string(i.State)}
-	switch i.State {
-	case Downloading, Uploading, Exporting, Restoring, Cloning:
+	if i.Importing() {
 		words = append(words, fmt.Sprintf("%d %%", i.Progress))
-	case Initializing, Active, Failed, Terminating:
 	}
 	if i.Attempts > 0 && i.State != Active {
 		words = append(words, fmt.Sprintf("%d failed of %d allowed attempts", i.Attempts, i.RetryLimit+1))
@@ -200,7 +198,12 @@ func danger(guarded bool) string {
 
 func waitRemedy(image Image) string {
 	if image.SourceType == api.SourceUpload && image.AwaitsData {
-		return "Nobody is sending its data at the moment. Finish the upload (with harvester_image, terraform apply does it), then plan again."
+		idle := "Harvester reports whole percents: either nobody is sending its data, or less than one percent has arrived. If it is being uploaded, " +
+			"wait until it is Active. Otherwise finish"
+		if image.Backend == api.BackendCDI { // the first byte would show
+			idle = "Nobody is sending its data at the moment. Finish"
+		}
+		return idle + " the upload (with harvester_image, terraform apply does it), then plan again."
 	}
 	return "Wait until the image is Active, then plan again. If this configuration manages the image, refer to it as " +
 		"harvester_image.<name>.id: apply then finishes the image first."

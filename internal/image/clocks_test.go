@@ -92,19 +92,19 @@ func TestAccImage_digestsLongerThanAStall(t *testing.T) {
 	}
 }
 
-// Three images of 3 s each, one at a time, all within a limit of 7 s.
+// Four images of 3 s and a bit each, one at a time, within a limit of 11 s for each.
 func TestAccImage_queueIsNotCounted(t *testing.T) {
 	t.Parallel()
 	cluster, name := acctest.Shared(t), acctest.Name(t)
 	path, _ := acctest.RawImage(t, 3<<19)
 	checks := []resource.TestCheckFunc{}
-	for i := range 3 {
+	for i := range 4 {
 		cluster.SetFault(t, fmt.Sprint(name, "-", i), acctest.Fault{UploadBytesPerSecond: 1 << 19})
 		checks = append(checks, resource.TestCheckResourceAttr(fmt.Sprint(address, ".", i), "state", "Active"))
 	}
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: acctest.Factories,
-		CheckDestroy:             gone(cluster, name+"-2"),
+		CheckDestroy:             gone(cluster, name+"-3"),
 		Steps: []resource.TestStep{{
 			Config: fmt.Sprintf(`
 provider "harvester" {
@@ -112,14 +112,14 @@ provider "harvester" {
 }
 
 resource "harvester_image" "test" {
-  count        = 3
+  count        = 4
   name         = "%[1]s-${count.index}"
   display_name = "%[1]s-${count.index}"
   source_type  = "upload"
   file_path    = %[2]q
 
   timeouts {
-    create = "7s"
+    create = "11s"
   }
 }
 `, name, path),

@@ -19,6 +19,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
 	"github.com/harvester-community/terraform-provider-harvester/internal/session"
@@ -206,7 +207,9 @@ func (r *lifecycle) discard(ctx context.Context, plan *model, image *api.Virtual
 // displayNameTaken tells an image that has the display name from one that had it a
 // moment ago, whose end Harvester has not noticed yet (no error), and from the very image that is wanted.
 func (r *lifecycle) displayNameTaken(ctx context.Context, plan *model) error {
-	others, err := r.images.List(ctx, plan.Namespace.ValueString(), api.LabelImageDisplayName+"="+plan.DisplayName.ValueString())
+	others, err := kube.Retry(ctx, func(ctx context.Context) ([]api.VirtualMachineImage, error) {
+		return r.images.List(ctx, plan.Namespace.ValueString(), api.LabelImageDisplayName+"="+plan.DisplayName.ValueString())
+	})
 	if err != nil {
 		return err
 	}

@@ -26,9 +26,11 @@ func TestWithLimit(t *testing.T) {
 			halted(2 * time.Second)(ctx)
 		}, 19 * time.Second},
 		"is halted by two at once": {func(ctx context.Context) {
+			time.Sleep(time.Second)
 			goOn := Halt(ctx)
+			time.Sleep(time.Second)
 			halted(3 * time.Second)(ctx)
-			time.Sleep(2 * time.Second)
+			time.Sleep(time.Second)
 			goOn()
 			goOn() // once more does no harm
 		}, 15 * time.Second},

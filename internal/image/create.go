@@ -153,13 +153,19 @@ const lag = 30 * time.Second
 
 // send makes the object. Harvester looks at the display name before Kubernetes looks at the name.
 func (r *lifecycle) send(ctx context.Context, plan *model, wanted *api.VirtualMachineImage) (*api.VirtualMachineImage, error) {
-	for began := time.Now(); ; {
+	for given := time.Now(); ; {
 		image, err := r.images.Create(ctx, wanted.Namespace, wanted)
-		if !apierrors.IsConflict(err) || time.Since(began) > lag {
+		if !apierrors.IsConflict(err) {
 			return image, err
 		}
-		if err := r.displayNameTaken(ctx, plan); err != nil {
-			return nil, err
+		leaving, wrong := r.displayNameTaken(ctx, plan)
+		switch {
+		case wrong != nil:
+			return nil, wrong
+		case leaving:
+			given = time.Now()
+		case time.Since(given) > lag:
+			return nil, err // it is about something else
 		}
 	}
 }
@@ -204,28 +210,28 @@ func (r *lifecycle) discard(ctx context.Context, plan *model, image *api.Virtual
 	return apierrors.NewNotFound(api.Images.GroupResource(), image.Name)
 }
 
-// displayNameTaken tells an image that has the display name from one that had it a
-// moment ago, whose end Harvester has not noticed yet (no error), and from the very image that is wanted.
-func (r *lifecycle) displayNameTaken(ctx context.Context, plan *model) error {
+// displayNameTaken tells an image that has the display name from one that is leaving, or that had it a
+// moment ago and whose end Harvester has not noticed yet (no error), and from the very image that is wanted.
+func (r *lifecycle) displayNameTaken(ctx context.Context, plan *model) (leaving bool, err error) {
 	others, err := kube.Retry(ctx, func(ctx context.Context) ([]api.VirtualMachineImage, error) {
 		return r.images.List(ctx, plan.Namespace.ValueString(), api.LabelImageDisplayName+"="+plan.DisplayName.ValueString())
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, other := range others {
 		if other.Name == plan.Name.ValueString() {
-			return apierrors.NewAlreadyExists(api.Images.GroupResource(), other.Name)
+			return false, apierrors.NewAlreadyExists(api.Images.GroupResource(), other.Name)
 		}
 		if other.DeletionTimestamp == nil {
-			return &objects.DescribedError{Diagnostics: diag.Diagnostics{taken(plan, &other, leftNothing)}}
+			return false, &objects.DescribedError{Diagnostics: diag.Diagnostics{taken(plan, &other, leftNothing)}}
 		}
 	}
 	if wait.Pause(ctx, 500*time.Millisecond); ctx.Err() != nil {
-		return &objects.DescribedError{Diagnostics: diag.Diagnostics{diagnose.API("create", plan.title(),
+		return false, &objects.DescribedError{Diagnostics: diag.Diagnostics{diagnose.API("create", plan.title(),
 			"The display name was just given up by another image. "+leftNothing, ctx.Err())}}
 	}
-	return nil
+	return len(others) > 0, nil
 }
 
 func taken(plan *model, other *api.VirtualMachineImage, left string) diag.Diagnostic {

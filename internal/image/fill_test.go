@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework/types"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
@@ -232,8 +233,12 @@ func (c *oneImage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	case strings.HasSuffix(r.URL.Path, "/virtualmachineimages"):
+		items := []api.VirtualMachineImage{image}
+		if image.Name == "" {
+			items = nil
+		}
 		_ = json.NewEncoder(w).Encode(map[string]any{
-			"apiVersion": "harvesterhci.io/v1beta1", "kind": "VirtualMachineImageList", "metadata": map[string]any{"resourceVersion": "1"}, "items": []any{image},
+			"apiVersion": "harvesterhci.io/v1beta1", "kind": "VirtualMachineImageList", "metadata": map[string]any{"resourceVersion": "1"}, "items": items,
 		})
 	default:
 		_ = json.NewEncoder(w).Encode(image)
@@ -351,5 +356,33 @@ func TestLostUploadToCDI(t *testing.T) {
 	f := c.filler(api.BackendCDI, time.Second)
 	if _, err := f.fill(t.Context()); err != nil || c.sent() != 1 {
 		t.Errorf("after %d uploads: %v", c.sent(), err)
+	}
+}
+
+// Who has a display name decides whether it is worth waiting for.
+func TestDisplayNameTaken(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change  func(*api.VirtualMachineImage)
+		leaving bool
+		says    string // in the error
+	}{
+		"another has it":            {func(*api.VirtualMachineImage) {}, false, "Display name is taken"},
+		"another is leaving":        {func(i *api.VirtualMachineImage) { i.DeletionTimestamp = new(metav1.Now()) }, true, ""},
+		"the image wanted":          {func(i *api.VirtualMachineImage) { i.Name = "wanted" }, false, "already exists"},
+		"nobody, Harvester may lag": {func(i *api.VirtualMachineImage) { i.Name = "" }, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newOneImage(t)
+			test.change(&c.image)
+			r := &lifecycle{images: c.filler("", time.Minute).images}
+			plan := full()
+			plan.Name = types.StringValue("wanted")
+			leaving, err := r.displayNameTaken(t.Context(), &plan)
+			if leaving != test.leaving || (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
+				t.Errorf("leaving %v, %v; want %v, %q", leaving, err, test.leaving, test.says)
+			}
+		})
 	}
 }

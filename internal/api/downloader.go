@@ -37,20 +37,3 @@ type ImageDownloaderStatus struct {
 	Status     string      `json:"status,omitempty"`
 	Conditions []Condition `json:"conditions,omitempty"`
 }
-
-// StoredImage is what a download reads of Longhorn's BackingImage. Reading it takes
-// rights that are not part of Harvester's own roles.
-type StoredImage struct {
-	metav1.TypeMeta   `json:",inline"`
-	metav1.ObjectMeta `json:"metadata,omitempty"`
-
-	Status StoredImageStatus `json:"status,omitempty"`
-}
-
-// StoredImageStatus describes the file that a download gets.
-type StoredImageStatus struct {
-	// Checksum is the SHA-512 in lower-case hexadecimal.
-	Checksum string `json:"checksum,omitempty"`
-	// RealSize is what the file takes without its holes, in bytes.
-	RealSize int64 `json:"realSize,omitempty"`
-}

@@ -118,10 +118,12 @@ type BackingImage struct {
 	Status BackingImageStatus `json:"status,omitempty"`
 }
 
-// BackingImageStatus has the SHA-512 of the stored bytes, in lower-case
-// hexadecimal; empty until it is computed.
+// BackingImageStatus describes the stored bytes.
 type BackingImageStatus struct {
+	// Checksum is their SHA-512 in lower-case hexadecimal; empty until it is computed.
 	Checksum string `json:"checksum,omitempty"`
+	// RealSize is what they take without their holes, in bytes.
+	RealSize int64 `json:"realSize,omitempty"`
 }
 
 // BackingImageName is the name of the Longhorn object behind an image (Harvester

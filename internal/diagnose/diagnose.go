@@ -54,6 +54,9 @@ func explain(err error) (summary, what, todo string) {
 		return "Interrupted", "the run was interrupted", "Run terraform apply again to go on."
 	case errors.Is(err, context.DeadlineExceeded):
 		return "Timed out", "the time limit ran out", "Raise the limit in the timeouts block if it was too short."
+	case errors.As(err, &timeout) && timeout.Setting != "":
+		return "Timed out", timeout.Error(), fmt.Sprintf("Look whether the cluster is busy or in trouble, then apply again. If it only needs longer, raise %s, "+
+			"which says how long nothing may change.", timeout.Setting)
 	case errors.As(err, &timeout):
 		return "Timed out", timeout.Error(), "If it only needs longer, raise the limit in the timeouts block and apply again."
 	case errors.As(err, &file):
@@ -75,6 +78,8 @@ const hintRedirect = "If that is the right address of Harvester, give it in the 
 func api(err error) (summary, what, todo string) {
 	said := message(err)
 	switch {
+	case kube.Denied(err): // whatever the status: a webhook's 403 is about the object, and its 500 does not pass
+		return "Rejected by the cluster", said, ""
 	case apierrors.IsUnauthorized(err):
 		return "Not authorized", "the cluster does not accept the credentials (401 Unauthorized)",
 			"The token has probably expired: kubeconfigs from Harvester's dashboard hold one that ends after 30 days by default. " +

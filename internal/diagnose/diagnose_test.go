@@ -15,6 +15,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
@@ -30,6 +31,11 @@ func TestAPI(t *testing.T) {
 	answer := func(code int, body string) error {
 		return &transfer.StatusError{Code: code, Status: fmt.Sprint(code, " ", http.StatusText(code)), Body: body}
 	}
+	denied := func(code int32, reason metav1.StatusReason) error {
+		return &apierrors.StatusError{ErrStatus: metav1.Status{
+			Status: metav1.StatusFailure, Code: code, Reason: reason, Message: `admission webhook "validator.harvesterhci.io" denied the request: no such class`,
+		}}
+	}
 	for name, test := range map[string]struct {
 		err     error
 		summary string
@@ -38,7 +44,8 @@ func TestAPI(t *testing.T) {
 		"interrupted":      {context.Canceled, "Interrupted", []string{"apply again"}},
 		"deadline":         {context.DeadlineExceeded, "Timed out", []string{"timeouts block"}},
 		"wait":             {&wait.TimeoutError{Last: "Uploading, 40 %", Waited: time.Minute}, "Timed out", []string{"within 1m0s; last seen: Uploading, 40 %."}},
-		"stall":            {&wait.TimeoutError{Last: "Uploading, 40 %", Stalled: time.Minute}, "Timed out", []string{"nothing changed for 1m0s"}},
+		"stall":            {&wait.TimeoutError{Last: "Uploading, 40 %", Stalled: time.Minute}, "Timed out", []string{"nothing changed for 1m0s", "timeouts block"}},
+		"stall, settable":  {&wait.TimeoutError{Last: "Uploading, 40 %", Stalled: time.Minute, Setting: "stall_timeout"}, "Timed out", []string{"nothing changed for 1m0s", "raise stall_timeout"}},
 		"file":             {&transfer.FileError{Path: "x", Reason: "is empty"}, "File not usable", []string{`the file "x" is empty.`}},
 		"no Harvester API": {&kube.HarvesterAPIError{Host: "https://x:6443", Status: "404"}, "Harvester API not reachable", []string{"k8s/clusters/local"}},
 		"expired":          {apierrors.NewUnauthorized("Unauthorized"), "Not authorized", []string{"expired", "30 days"}},
@@ -48,6 +55,14 @@ func TestAPI(t *testing.T) {
 			apierrors.NewBadRequest(`admission webhook "validator.harvesterhci.io" denied the request: url is required`),
 			"Rejected by the cluster",
 			[]string{": url is required."},
+		},
+		"webhook that answers 500": {denied(http.StatusInternalServerError, ""), "Rejected by the cluster", []string{": no such class."}},
+		"webhook that answers 503": {denied(http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable), "Rejected by the cluster", []string{": no such class."}},
+		"webhook that answers 403": {denied(http.StatusForbidden, metav1.StatusReasonForbidden), "Rejected by the cluster", []string{": no such class."}},
+		"webhook that answers 409": {denied(http.StatusConflict, metav1.StatusReasonConflict), "Rejected by the cluster", []string{": no such class."}},
+		"webhook out of reach": {
+			apierrors.NewInternalError(errors.New(`failed calling webhook "validator.harvesterhci.io": connection refused`)),
+			"Error from the cluster", []string{"failed calling webhook", "restarted or upgraded"},
 		},
 		"server in trouble": {apierrors.NewInternalError(errors.New("etcd")), "Error from the cluster", []string{"restarted or upgraded"}},
 		"network":           {&net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}, "Cluster not reachable", []string{"refused", "proxy settings"}},

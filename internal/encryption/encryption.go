@@ -15,6 +15,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 )
 
 // Parameters of a storage class.
@@ -29,19 +31,6 @@ const (
 
 // Provisioner is Longhorn's: no other encrypts.
 const Provisioner = "driver.longhorn.io"
-
-// Finding is what is wrong with a class or a secret. The zero value of a
-// *Finding, nil, means that nothing is.
-type Finding struct {
-	// Summary is general; it names no object.
-	Summary string
-	// Reason says what is wrong.
-	Reason string
-	// Remedy says what to do about it.
-	Remedy string
-	// Absent says that the secret does not exist, which may be a matter of time.
-	Absent bool
-}
 
 // Secrets reads a secret. A NotFound is the API's own.
 type Secrets func(ctx context.Context, namespace, name string) (*corev1.Secret, error)
@@ -60,33 +49,33 @@ const required = 3
 
 // CheckParameters judges the parameters of the class of that name, as Harvester does when a
 // class is made. A class that is not for encryption is right.
-func CheckParameters(class string, parameters map[string]string) *Finding {
+func CheckParameters(class string, parameters map[string]string) *imagestate.Refusal {
 	value, stated := parameters[ParameterEncrypted]
 	if !stated {
 		return nil
 	}
 	if _, err := strconv.ParseBool(value); err != nil {
-		return classFinding(class, fmt.Sprintf("its parameter %s is %q, which is neither true nor false", ParameterEncrypted, value))
+		return incapable(class, fmt.Sprintf("its parameter %s is %q, which is neither true nor false", ParameterEncrypted, value))
 	}
 	if !Enabled(parameters) {
 		return nil
 	}
 	if missing := missing(parameters); len(missing) > 0 {
-		return classFinding(class, "it lacks "+strings.Join(missing, ", "))
+		return incapable(class, "it lacks "+strings.Join(missing, ", "))
 	}
 	for _, use := range uses[1:] {
 		if differs(parameters, use) {
-			return classFinding(class, fmt.Sprintf("its parameters for %s and for %s name different secrets", uses[0], use))
+			return incapable(class, fmt.Sprintf("its parameters for %s and for %s name different secrets", uses[0], use))
 		}
 	}
 	return nil
 }
 
 // CheckClass judges a class that an image is to be encrypted with.
-func CheckClass(class *storagev1.StorageClass) *Finding {
+func CheckClass(class *storagev1.StorageClass) *imagestate.Refusal {
 	switch parameters := class.Parameters; {
 	case class.Provisioner != Provisioner:
-		return &Finding{
+		return &imagestate.Refusal{
 			Summary: "Storage class cannot encrypt",
 			Reason:  fmt.Sprintf("The storage class %q is provisioned by %s. Harvester encrypts with Longhorn's classes only (%s).", class.Name, class.Provisioner, Provisioner),
 			Remedy:  "Name a storage class of Longhorn with encrypted = \"true\".",
@@ -94,7 +83,7 @@ func CheckClass(class *storagev1.StorageClass) *Finding {
 	case parameters[ParameterBackingImage] != "":
 		return Bound(class)
 	case parameters[ParameterEncrypted] != "true":
-		return &Finding{
+		return &imagestate.Refusal{
 			Summary: "Storage class is not for encryption",
 			Reason: fmt.Sprintf("The storage class %q does not encrypt: Harvester demands that its parameter %s is \"true\".",
 				class.Name, ParameterEncrypted),
@@ -104,13 +93,13 @@ func CheckClass(class *storagev1.StorageClass) *Finding {
 	return CheckParameters(class.Name, class.Parameters)
 }
 
-// Bound is the finding for a class that belongs to one image, which Harvester
+// Bound is the refusal of a class that belongs to one image, which Harvester
 // does not take as the template of another.
-func Bound(class *storagev1.StorageClass) *Finding {
+func Bound(class *storagev1.StorageClass) *imagestate.Refusal {
 	if class.Parameters[ParameterBackingImage] == "" {
 		return nil
 	}
-	return &Finding{
+	return &imagestate.Refusal{
 		Summary: "Storage class belongs to an image",
 		Reason: fmt.Sprintf("Harvester made the storage class %q for the volumes of one image (by the backing image %s) and does not take it for another.",
 			class.Name, class.Parameters[ParameterBackingImage]),
@@ -127,7 +116,7 @@ func SecretRef(parameters map[string]string) (namespace, name string, found bool
 
 // Behind reads the secret that the parameters refer to and judges it. The error is that
 // of reading: it takes a right that not everybody has.
-func Behind(ctx context.Context, parameters map[string]string, secrets Secrets) (*Finding, error) {
+func Behind(ctx context.Context, parameters map[string]string, secrets Secrets) (*imagestate.Refusal, error) {
 	namespace, name, found := SecretRef(parameters)
 	if !Enabled(parameters) || !found {
 		return nil, nil
@@ -135,7 +124,7 @@ func Behind(ctx context.Context, parameters map[string]string, secrets Secrets) 
 	secret, err := secrets(ctx, namespace, name)
 	switch {
 	case apierrors.IsNotFound(err):
-		return &Finding{
+		return &imagestate.Refusal{
 			Summary: "Encryption secret not found",
 			Reason:  fmt.Sprintf("The secret \"%s/%s\", which holds the key, does not exist.", namespace, name),
 			Remedy:  "Create it, or correct the parameters " + csi + "*" + suffixName + " and *" + suffixNamespace + " of the storage class.",
@@ -160,8 +149,8 @@ var values = map[string][]string{
 // keys is the order in which people write and read them.
 var keys = []string{"CRYPTO_KEY_VALUE", "CRYPTO_KEY_PROVIDER", "CRYPTO_KEY_CIPHER", "CRYPTO_KEY_HASH", "CRYPTO_KEY_SIZE", "CRYPTO_PBKDF"}
 
-// CheckSecret judges an encryption secret. No value of it is ever in the finding.
-func CheckSecret(secret *corev1.Secret) *Finding {
+// CheckSecret judges an encryption secret. No value of it is ever in the refusal.
+func CheckSecret(secret *corev1.Secret) *imagestate.Refusal {
 	var wrong []string
 	for _, key := range keys {
 		if text := checkKey(secret, key); text != "" {
@@ -171,7 +160,7 @@ func CheckSecret(secret *corev1.Secret) *Finding {
 	if len(wrong) == 0 {
 		return nil
 	}
-	return &Finding{
+	return &imagestate.Refusal{
 		Summary: "Encryption secret not usable",
 		Reason: fmt.Sprintf("The secret \"%s/%s\", which holds the key, is not as Harvester demands:\n  - %s",
 			secret.Namespace, secret.Name, strings.Join(wrong, "\n  - ")),
@@ -203,8 +192,8 @@ func either(allowed []string) string {
 	return strings.Join(allowed[:last], ", ") + " or " + allowed[last]
 }
 
-func classFinding(class, wrong string) *Finding {
-	return &Finding{
+func incapable(class, wrong string) *imagestate.Refusal {
+	return &imagestate.Refusal{
 		Summary: "Storage class cannot encrypt",
 		Reason:  fmt.Sprintf("The storage class %q is meant for encryption, but %s.", class, wrong),
 		Remedy: fmt.Sprintf("Harvester wants %s = \"true\" and one secret, named by %s<use>%s and <use>%s, where <use> is each of %s.",

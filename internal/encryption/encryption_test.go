@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/encryption"
+	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 )
 
 // parameters are those of a right class with changes; an empty value removes the key.
@@ -49,8 +50,8 @@ func secret(changes map[string]string) *corev1.Secret {
 	return s
 }
 
-// expect compares a finding with what it must say; nothing means that it must be nil.
-func expect(t *testing.T, got *encryption.Finding, want ...string) {
+// expect compares a refusal with what it must say; nothing means that it must be nil.
+func expect(t *testing.T, got *imagestate.Refusal, want ...string) {
 	t.Helper()
 	if got == nil {
 		if len(want) > 0 {

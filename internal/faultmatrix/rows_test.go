@@ -19,6 +19,8 @@ import (
 const (
 	// held is the progress at which a held import stands.
 	held = 40
+	// verified is the progress while all the data is there and its checksum is computed.
+	verified = 99
 	// large is more than fits into all buffers between the file and the middle of an upload.
 	large = 16 << 20
 	// soon is how long an interrupted apply may go on.
@@ -53,6 +55,11 @@ var creationRows = []row{
 	{name: "create: 500 once", trouble: once(refuses(500, "InternalError"), creation)},
 	{name: "create: 502 once", trouble: once(answers(502), creation)},
 	{name: "create: 503 once", trouble: once(answers(503), creation)},
+	{name: "create: webhook out of reach once", trouble: once(webhook(`failed calling webhook "validator.harvesterhci.io": connection refused`), creation)},
+	{
+		name: "create: denied with 500", trouble: always(webhook(`admission webhook "validator.harvesterhci.io" denied the request: no such class`), creation),
+		wants: `Rejected by the cluster.*: no such class\. Nothing was created`,
+	},
 	{name: "create: reset once", trouble: once(resets, creation)},
 	{name: "create: answer lost", trouble: once(lostAnswer, creation)},
 	{name: "create: unreachable for 4 s", before: down, meanwhile: upAfter(4 * time.Second)},
@@ -107,6 +114,15 @@ var cutRows = []row{
 	{name: "cut: after the body, finished much later", slow: true, fault: hold, trouble: always(goesOn(hangUp), upload), meanwhile: heldFor(8 * time.Second)},
 	{name: "cut: unreachable for 4 s from 50 %", slow: true, size: large, trouble: once(at(0.5, unreachable), upload)},
 	{name: "stall: never an answer to the upload", trouble: always(silent, upload), more: `stall_timeout = "5s"`},
+	{name: "stall: after the last byte", fault: hold, more: `stall_timeout = "4s"`, wants: `Timed out.*nothing changed for 4s; last seen: Uploading, 40 %.*raise stall_timeout`},
+	{
+		name: "stall: none while the data is verified", size: large, fault: acctest.Fault{HoldProgress: new(verified)}, more: `stall_timeout = "2s"`,
+		meanwhile: func(c *course) {
+			c.cluster.Await(c.T, c.name, func(i imagestate.Image) bool { return i.Progress == verified })
+			time.Sleep(6 * time.Second)
+			c.release()
+		},
+	},
 	{name: "stall: slow, but moving", fault: acctest.Fault{UploadBytesPerSecond: 256 << 10}, more: `stall_timeout = "3s"`},
 	{
 		name: "stall: at 50 %, always", slow: true, official: fails, size: large, trouble: always(stallsAt(0.5), upload), more: `stall_timeout = "3s"`,
@@ -242,6 +258,15 @@ func always(do trouble, on ...kind) []rule { return []rule{{on, 0, do}} }
 func overloaded(_ *course, w http.ResponseWriter, _ *http.Request, _ forward) {
 	w.Header().Set("Retry-After", "1")
 	kubernetes(w, http.StatusTooManyRequests, "TooManyRequests")
+}
+
+// webhook is how kube-apiserver answers if a webhook cannot be called, and Harvester's if they refuse.
+func webhook(message string) trouble {
+	return func(_ *course, w http.ResponseWriter, _ *http.Request, _ forward) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","code":500,"reason":"InternalError","message":%q}`, message)
+	}
 }
 
 // alreadyExists is what Longhorn says while it clears away an earlier upload.

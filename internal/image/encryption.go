@@ -22,9 +22,9 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
-// objection is a finding about what encrypts an image, with the argument to blame.
+// objection refuses what encrypts an image, with the argument to blame.
 type objection struct {
-	*encryption.Finding
+	*imagestate.Refusal
 	at path.Path
 }
 
@@ -46,14 +46,14 @@ func (r *lifecycle) planEncryption(ctx context.Context, plan *model) diag.Diagno
 		return diag.Diagnostics{diag.NewAttributeWarningDiagnostic(found.at, found.Summary, fmt.Sprintf(
 			"%s That is well if this run creates it. Otherwise the apply will stop before it makes the %s.", found.Reason, plan.title()))}
 	}
-	return diag.Diagnostics{plancheck.Planned(r.Session.PlanChecks, found.at, op, found.refusal())}
+	return diag.Diagnostics{plancheck.Planned(r.Session.PlanChecks, found.at, op, found.Refusal)}
 }
 
 // applyEncryption judges the same right before the first write.
 func (r *lifecycle) applyEncryption(ctx context.Context, plan *model, source *api.VirtualMachineImage) diag.Diagnostics {
 	op := plan.operation()
 	if found := r.objection(ctx, plan, op, source, r.class); found != nil {
-		return diag.Diagnostics{plancheck.Applied(found.at, op, found.refusal())}
+		return diag.Diagnostics{plancheck.Applied(found.at, op, found.Refusal)}
 	}
 	return nil
 }
@@ -109,11 +109,11 @@ func (r *lifecycle) planPlainClass(ctx context.Context, plan *model) diag.Diagno
 }
 
 // plainClass judges the class of an image that holds its data unencrypted.
-func plainClass(class *storagev1.StorageClass) *encryption.Finding {
+func plainClass(class *storagev1.StorageClass) *imagestate.Refusal {
 	if !encryption.Enabled(class.Parameters) {
 		return encryption.Bound(class)
 	}
-	return &encryption.Finding{
+	return &imagestate.Refusal{
 		Summary: "Storage class is for encryption",
 		Reason: fmt.Sprintf("The storage class %q is for encryption: Longhorn would try to decrypt the volumes made from the image, "+
 			"whose data is not encrypted, and fail.", class.Name),
@@ -121,17 +121,13 @@ func plainClass(class *storagev1.StorageClass) *encryption.Finding {
 	}
 }
 
-func absent(class string) *encryption.Finding {
-	return &encryption.Finding{
+func absent(class string) *imagestate.Refusal {
+	return &imagestate.Refusal{
 		Summary: "Storage class not found",
 		Reason:  fmt.Sprintf("The storage class %q does not exist.", class),
 		Remedy:  "Check the name, or create the class first.",
 		Absent:  true,
 	}
-}
-
-func (o *objection) refusal() *imagestate.Refusal {
-	return &imagestate.Refusal{Summary: o.Summary, Reason: o.Reason, Remedy: o.Remedy}
 }
 
 // plannedClass finds a class during a plan; nil if this run makes it.

@@ -83,7 +83,7 @@ func (r *lifecycle) Create(ctx context.Context, req resource.CreateRequest, resp
 	defer cancel()
 
 	begun, diags := r.begin(ctx, &plan)
-	defer begun.release()
+	defer begun.place.release()
 	defer begun.finish()
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
@@ -91,7 +91,7 @@ func (r *lifecycle) Create(ctx context.Context, req resource.CreateRequest, resp
 	}
 	resp.Diagnostics.Append(tfbase.Own(ctx, resp.Private, begun.image)...)
 	resp.Diagnostics.Append(r.save(ctx, &plan, begun.image, &resp.State)...)
-	filler := r.filler(begun.image, &plan, begun.release)
+	filler := r.filler(begun.image, &plan, begun.place)
 	filler.provide(begun.from.content)
 	image, diags := filler.run(ctx, begun.image, &plan, leftTainted)
 	resp.Diagnostics.Append(diags...)
@@ -162,6 +162,19 @@ func (r *lifecycle) Update(ctx context.Context, req resource.UpdateRequest, resp
 		resp.Diagnostics.Append(forget(ctx, resp.Private)...)
 	}
 	resp.Diagnostics.Append(r.save(ctx, &plan, image, &resp.State)...)
+}
+
+// change applies what can change in place and returns the image as it is now.
+func (r *lifecycle) change(ctx context.Context, plan, state *model, identity objects.Identity) (*api.VirtualMachineImage, diag.Diagnostics) {
+	patch, diags := plan.patch(ctx, state)
+	if diags.HasError() {
+		return nil, diags
+	}
+	image, err := objects.Change(ctx, r.images, identity, patch)
+	if err != nil {
+		return nil, objects.ChangeFailed(plan.title(), err)
+	}
+	return image, nil
 }
 
 // Delete removes the image in any state and waits until it is gone.

@@ -89,9 +89,10 @@ func sourceAttributes() map[string]schema.Attribute {
 			Validators: []validator.String{stringvalidator.OneOf(decompressAuto, decompressNone)},
 		},
 		"stall_timeout": tfbase.Advised(schema.StringAttribute{
-			Optional:            true,
-			MarkdownDescription: "How long nothing may move (no byte sent, no progress reported by Harvester) before the apply gives up.",
-			Validators:          []validator.String{tfbase.Duration()},
+			Optional: true,
+			MarkdownDescription: "How long nothing may move (no byte sent, no progress reported by Harvester) before the apply gives up. " +
+				"What Harvester does not report on, it is given time for, 1 s for each MiB; if it cannot know the length, it has all the time of `timeouts`.",
+			Validators: []validator.String{tfbase.Duration()},
 		}, "Default: `5m`. The limit for the whole is `timeouts`."),
 		"url": tfbase.Advised(schema.StringAttribute{
 			Optional: true,

@@ -46,7 +46,7 @@ func (r *Resource) download(ctx context.Context, plan *model, private privateSta
 }
 
 // ready checks everything once more, right before the first byte.
-func (r *Resource) ready(ctx context.Context, plan *model) (image *api.VirtualMachineImage, stored api.StoredImageStatus, diags diag.Diagnostics) {
+func (r *Resource) ready(ctx context.Context, plan *model) (image *api.VirtualMachineImage, stored api.BackingImageStatus, diags diag.Diagnostics) {
 	if image, diags = plancheck.Apply(ctx, r.Session, plan.use()); diags.HasError() {
 		return nil, stored, diags
 	}
@@ -67,7 +67,7 @@ func (r *Resource) ready(ctx context.Context, plan *model) (image *api.VirtualMa
 // the length is status.size; status.virtualSize is that of the disk in it, another number for qcow2.
 // The checksum is of the stored file too, and Longhorn has verified spec.checksum.
 // CDI's qcow2 files are made for the download: only the size of their disk is known.
-func (m *model) transfer(client *kube.Client, image *api.VirtualMachineImage, stored api.StoredImageStatus) *transfer.Download {
+func (m *model) transfer(client *kube.Client, image *api.VirtualMachineImage, stored api.BackingImageStatus) *transfer.Download {
 	download := &transfer.Download{
 		URL: client.ImageURL(image.Namespace, image.Name).JoinPath("download"), Target: m.target(), Stall: m.stall(),
 	}
@@ -81,7 +81,7 @@ func (m *model) transfer(client *kube.Client, image *api.VirtualMachineImage, st
 }
 
 // checksum is the SHA-512 of what Longhorn stores, if anybody tells.
-func checksum(image *api.VirtualMachineImage, stored api.StoredImageStatus) string {
+func checksum(image *api.VirtualMachineImage, stored api.BackingImageStatus) string {
 	if image.Spec.Checksum != "" {
 		return image.Spec.Checksum
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
 	"github.com/harvester-community/terraform-provider-harvester/internal/session"
+	"github.com/harvester-community/terraform-provider-harvester/internal/units"
 )
 
 // ModifyPlan decides whether to download, and checks what can be checked before.
@@ -85,13 +86,13 @@ func (r *Resource) check(ctx context.Context, plan *model) (diags diag.Diagnosti
 }
 
 // storedAs is what Longhorn knows of the file behind an image; nothing if it may not be asked.
-func (r *Resource) storedAs(ctx context.Context, image *api.VirtualMachineImage) api.StoredImageStatus {
+func (r *Resource) storedAs(ctx context.Context, image *api.VirtualMachineImage) api.BackingImageStatus {
 	if image.Spec.Backend == api.BackendCDI {
-		return api.StoredImageStatus{}
+		return api.BackingImageStatus{}
 	}
 	stored, err := r.stored.Get(ctx, api.NamespaceLonghorn, api.BackingImageName(image))
 	if err != nil {
-		return api.StoredImageStatus{}
+		return api.BackingImageStatus{}
 	}
 	return stored.Status
 }
@@ -107,14 +108,14 @@ func (m *model) checkTarget(left string) diag.Diagnostics {
 }
 
 // checkSpace compares the free space with what the file takes.
-func (m *model) checkSpace(image *api.VirtualMachineImage, stored api.StoredImageStatus, left string) diag.Diagnostics {
+func (m *model) checkSpace(image *api.VirtualMachineImage, stored api.BackingImageStatus, left string) diag.Diagnostics {
 	free := m.target().Free()
 	least, most := m.need(image, stored)
 	if free == 0 || free >= most {
 		return nil
 	}
 	text := strings.TrimSpace(fmt.Sprintf("The image %s takes %s, but there are only %s free for %q. %s",
-		imagestate.Of(image).Title(), imagestate.Bytes(least), imagestate.Bytes(free), m.Filename.ValueString(), left)) +
+		imagestate.Of(image).Title(), units.Bytes(least), units.Bytes(free), m.Filename.ValueString(), left)) +
 		"\n\nFree some space, or choose another filename. A file of that name that is there already counts too: it stays until the new one is complete."
 	switch {
 	case free < least:
@@ -124,12 +125,12 @@ func (m *model) checkSpace(image *api.VirtualMachineImage, stored api.StoredImag
 	}
 	return diag.Diagnostics{diag.NewAttributeWarningDiagnostic(path.Root("filename"), "Disk space may not suffice", fmt.Sprintf(
 		"The image %s holds %s, and there are only %s free for %q. Zeros take no space, so the download may fit all the same.",
-		imagestate.Of(image).Title(), imagestate.Bytes(most), imagestate.Bytes(free), m.Filename.ValueString()))}
+		imagestate.Of(image).Title(), units.Bytes(most), units.Bytes(free), m.Filename.ValueString()))}
 }
 
 // need is what the file takes at least and at most, in bytes, as far as it is known: a
 // packed file and the qcow2 file that CDI makes have sizes that nobody knows before.
-func (m *model) need(image *api.VirtualMachineImage, stored api.StoredImageStatus) (least, most int64) {
+func (m *model) need(image *api.VirtualMachineImage, stored api.BackingImageStatus) (least, most int64) {
 	status := image.Status
 	switch {
 	case image.Spec.Backend == api.BackendCDI || !m.Decompress.ValueBool():

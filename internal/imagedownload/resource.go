@@ -25,7 +25,7 @@ const Type = "harvester_image_download"
 type Resource struct {
 	tfbase.Base
 	images      kube.Resource[api.VirtualMachineImage]
-	stored      kube.Resource[api.StoredImage]
+	stored      kube.Resource[api.BackingImage]
 	downloaders kube.Resource[api.VirtualMachineImageDownloader]
 }
 
@@ -43,7 +43,7 @@ func (r *Resource) Configure(ctx context.Context, req resource.ConfigureRequest,
 	r.Base.Configure(ctx, req, resp)
 	if r.Session != nil {
 		r.images = kube.For[api.VirtualMachineImage](r.Session.Client, api.Images, api.KindImage)
-		r.stored = kube.For[api.StoredImage](r.Session.Client, api.BackingImages, "BackingImage")
+		r.stored = kube.For[api.BackingImage](r.Session.Client, api.BackingImages, "BackingImage")
 		r.downloaders = kube.For[api.VirtualMachineImageDownloader](r.Session.Client, api.ImageDownloaders, api.KindImageDownloader)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/redact"
+	"github.com/harvester-community/terraform-provider-harvester/internal/units"
 )
 
 // Operation is something that uses an image.
@@ -58,8 +59,8 @@ var demands = map[Operation]demand{
 	Use:          {},
 }
 
-// Refusal says why an operation must not run against an image. The zero value
-// of a *Refusal, nil, means that it may.
+// Refusal says why something must not be done, such as an operation on an image, or encryption with a
+// storage class. The zero value of a *Refusal, nil, means that it may.
 type Refusal struct {
 	// Summary is general; it names no object.
 	Summary string
@@ -67,6 +68,8 @@ type Refusal struct {
 	Reason string
 	// Remedy says what to do about it.
 	Remedy string
+	// Absent says that what is needed does not exist, which may be a matter of time.
+	Absent bool
 }
 
 // Detail is the whole refusal of an operation: what cannot be done, why, and what
@@ -128,6 +131,7 @@ func Absent(id string) *Refusal {
 		Reason:  fmt.Sprintf("The image %q does not exist in this cluster.", id),
 		Remedy: "Check the namespace and the name (not the display name). If this configuration creates the image, refer to it as " +
 			"harvester_image.<name>.id, so that Terraform makes it first.",
+		Absent: true,
 	}
 }
 
@@ -140,7 +144,7 @@ func TooSmall(image Image, size int64, sizeText string) *Refusal {
 	return &Refusal{
 		Summary: "Disk smaller than its image",
 		Reason: fmt.Sprintf("The disk has a size of %s, but the image %s holds a disk of %d bytes (%s).",
-			sizeText, image.Title(), image.VirtualSize, Bytes(image.VirtualSize)),
+			sizeText, image.Title(), image.VirtualSize, units.Bytes(image.VirtualSize)),
 		Remedy: fmt.Sprintf("Set the size to at least %s.", fitting(image.VirtualSize)),
 	}
 }
@@ -156,10 +160,8 @@ func (i Image) Title() string {
 // Status describes the state in a few words: "Uploading, 40 %".
 func (i Image) Status() string {
 	words := []string{string(i.State)}
-	switch i.State {
-	case Downloading, Uploading, Exporting, Restoring, Cloning:
+	if i.Importing() {
 		words = append(words, fmt.Sprintf("%d %%", i.Progress))
-	case Initializing, Active, Failed, Terminating:
 	}
 	if i.Attempts > 0 && i.State != Active {
 		words = append(words, fmt.Sprintf("%d failed of %d allowed attempts", i.Attempts, i.RetryLimit+1))
@@ -200,7 +202,12 @@ func danger(guarded bool) string {
 
 func waitRemedy(image Image) string {
 	if image.SourceType == api.SourceUpload && image.AwaitsData {
-		return "Nobody is sending its data at the moment. Finish the upload (with harvester_image, terraform apply does it), then plan again."
+		idle := "Harvester reports whole percents: either nobody is sending its data, or less than one percent has arrived. If it is being uploaded, " +
+			"wait until it is Active. Otherwise finish"
+		if image.Backend == api.BackendCDI { // the first byte would show
+			idle = "Nobody is sending its data at the moment. Finish"
+		}
+		return idle + " the upload (with harvester_image, terraform apply does it), then plan again."
 	}
 	return "Wait until the image is Active, then plan again. If this configuration manages the image, refer to it as " +
 		"harvester_image.<name>.id: apply then finishes the image first."
@@ -219,21 +226,6 @@ func said(image Image) string {
 		return ""
 	}
 	return fmt.Sprintf(" Harvester says: %s", strings.TrimSuffix(image.Message, ".")) + "."
-}
-
-// Bytes renders a number of bytes for people, in binary units.
-func Bytes(n int64) string {
-	const unit = 1024
-	if n < unit {
-		return fmt.Sprintf("%d B", n)
-	}
-	value, suffix := float64(n), ""
-	for _, suffix = range []string{"KiB", "MiB", "GiB", "TiB", "PiB"} {
-		if value /= unit; value < unit {
-			break
-		}
-	}
-	return fmt.Sprintf("%.1f %s", value, suffix)
 }
 
 // fitting is the smallest quantity in whole GiB (or MiB below one GiB) that holds n bytes.

@@ -5,6 +5,7 @@ package imagestate_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,6 +31,13 @@ func image(sourceType string, progress int64, conditions ...string) *api.Virtual
 	return object
 }
 
+// ofCDI is an upload of the backend cdi, of which Harvester has noted the size.
+func ofCDI(size int64) *api.VirtualMachineImage {
+	object := image("upload", 0, "Initialized=True/Initialized", "Imported=Unknown/Importing")
+	object.Spec.Backend, object.Status.Size = api.BackendCDI, size
+	return object
+}
+
 func deleting(object *api.VirtualMachineImage) *api.VirtualMachineImage {
 	now := metav1.Now()
 	object.DeletionTimestamp = &now
@@ -49,6 +57,8 @@ func TestOf(t *testing.T) {
 		"fresh object":            {object: image("upload", 0), state: imagestate.Initializing},
 		"initialized, awaits":     {object: image("upload", 0, initialized, importing), state: imagestate.Uploading, awaitsData: true},
 		"bytes arrive":            {object: image("upload", 40, initialized, importing), state: imagestate.Uploading},
+		"cdi, awaits":             {object: ofCDI(0), state: imagestate.Uploading, awaitsData: true},
+		"cdi, bytes arrive":       {object: ofCDI(10 << 20), state: imagestate.Uploading},
 		"all bytes, verifying":    {object: image("upload", 99, initialized, importing), state: imagestate.Uploading},
 		"download":                {object: image("download", 7, initialized, importing), state: imagestate.Downloading},
 		"export":                  {object: image("export-from-volume", 7, initialized, importing), state: imagestate.Exporting},
@@ -175,7 +185,13 @@ func TestRefusalTellsWhatToDo(t *testing.T) {
 		},
 		"nobody uploads": {
 			with(func(i *imagestate.Image) { i.State, i.AwaitsData = imagestate.Uploading, true }),
-			[]string{"Uploading, 0 %", "Nobody is sending its data"},
+			[]string{"Uploading, 0 %", "either nobody is sending its data, or less than one percent has arrived", "wait until it is Active"},
+		},
+		"nobody uploads to cdi": {
+			with(func(i *imagestate.Image) {
+				i.State, i.AwaitsData, i.Backend = imagestate.Uploading, true, api.BackendCDI
+			}),
+			[]string{"Uploading, 0 %", "Nobody is sending its data at the moment"},
 		},
 		"retrying": {
 			with(func(i *imagestate.Image) {
@@ -240,11 +256,12 @@ func TestTooSmall(t *testing.T) {
 	}
 }
 
-func TestBytes(t *testing.T) {
+func TestImporting(t *testing.T) {
 	t.Parallel()
-	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 3 << 30: "3.0 GiB", 1536 << 20: "1.5 GiB"} {
-		if got := imagestate.Bytes(n); got != want {
-			t.Errorf("Bytes(%d) = %q, want %q", n, got, want)
+	want := []imagestate.State{imagestate.Downloading, imagestate.Uploading, imagestate.Exporting, imagestate.Restoring, imagestate.Cloning}
+	for _, state := range imagestate.States() {
+		if got := (imagestate.Image{State: state}).Importing(); got != slices.Contains(want, state) {
+			t.Errorf("%s: got %v", state, got)
 		}
 	}
 }

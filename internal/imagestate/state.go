@@ -66,8 +66,8 @@ type Image struct {
 	Message string
 	// Terminal says that a failed image stays failed: no retry will come.
 	Terminal bool
-	// AwaitsData says that the server is ready for the bytes of an upload and
-	// has none of them.
+	// AwaitsData says that the server is ready for the bytes of an upload and has none of
+	// them, as far as whole percents tell.
 	AwaitsData bool
 }
 
@@ -76,6 +76,16 @@ func (i Image) ID() string { return i.Namespace + "/" + i.Name }
 
 // Ready says whether the image can be used.
 func (i Image) Ready() bool { return i.State == Active }
+
+// Importing says whether data is on its way, or being verified.
+func (i Image) Importing() bool {
+	switch i.State {
+	case Downloading, Uploading, Exporting, Restoring, Cloning:
+		return true
+	case Initializing, Active, Failed, Terminating:
+	}
+	return false
+}
 
 // defaultRetry is Harvester's own default for spec.retry.
 const defaultRetry = 3
@@ -177,9 +187,11 @@ func UploadBroke(obj *api.VirtualMachineImage) bool {
 }
 
 // awaitsData: an upload that is initialized, not imported and at 0 % is either
-// fresh or started over by Harvester after a failure; both want all the bytes.
+// fresh or started over by Harvester after a failure; both want all the bytes. CDI reports no progress
+// of uploads, but with it Harvester notes the size as soon as it has seen the first bytes.
 func awaitsData(obj *api.VirtualMachineImage, state State) bool {
-	return state == Uploading && obj.Status.Progress == 0
+	begun := obj.Spec.Backend == api.BackendCDI && obj.Status.Size > 0
+	return state == Uploading && obj.Status.Progress == 0 && !begun
 }
 
 func encrypted(obj *api.VirtualMachineImage) bool {

@@ -4,7 +4,6 @@
 package kube
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
 	"net/http"
@@ -14,8 +13,6 @@ import (
 	"strings"
 	"testing"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 )
 
@@ -176,50 +173,5 @@ func TestTransfersSpeakHTTP1(t *testing.T) {
 	defer func() { _ = resp.Body.Close() }()
 	if resp.ProtoMajor != 1 {
 		t.Errorf("the transfer used %s", resp.Proto)
-	}
-}
-
-func TestTransient(t *testing.T) {
-	t.Parallel()
-	images := schema.GroupResource{Group: "harvesterhci.io", Resource: "virtualmachineimages"}
-	answer := func(code int) error {
-		return apierrors.NewGenericServerResponse(code, "post", images, "a", "", 0, true)
-	}
-	for name, test := range map[string]struct {
-		err  error
-		want bool
-	}{
-		"nothing":              {nil, false},
-		"reset":                {errors.New("connection reset by peer"), true},
-		"cancelled":            {context.Canceled, false},
-		"bad gateway":          {answer(http.StatusBadGateway), true},
-		"too many requests":    {answer(http.StatusTooManyRequests), true},
-		"conflict":             {answer(http.StatusConflict), false},
-		"forbidden":            {answer(http.StatusForbidden), false},
-		"a webhook that fails": {apierrors.NewInternalError(errors.New(`admission webhook "validator.harvesterhci.io" denied the request: x`)), false},
-	} {
-		if got := Transient(test.err); got != test.want {
-			t.Errorf("%s: got %v", name, got)
-		}
-	}
-}
-
-func TestRefused(t *testing.T) {
-	t.Parallel()
-	things := schema.GroupResource{Resource: "things"}
-	for name, test := range map[string]struct {
-		err  error
-		want bool
-	}{
-		"nothing":     {nil, false},
-		"reset":       {errors.New("connection reset by peer"), false},
-		"forbidden":   {apierrors.NewForbidden(things, "a", errors.New("no")), false},
-		"quota":       {apierrors.NewForbidden(things, "a", errors.New("exceeded quota: storage")), true},
-		"bad request": {apierrors.NewBadRequest("no such field"), true},
-		"a webhook":   {apierrors.NewInternalError(errors.New(`admission webhook "validator.harvesterhci.io" denied the request: x`)), true},
-	} {
-		if got := Refused(test.err); got != test.want {
-			t.Errorf("%s: got %v", name, got)
-		}
 	}
 }

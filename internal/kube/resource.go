@@ -6,12 +6,8 @@ package kube
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
-	"strings"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -20,12 +16,12 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/redact"
-	"github.com/harvester-community/terraform-provider-harvester/internal/transport"
 )
 
 // Resource reads and writes the objects of one kind as T, a struct with the
 // fields this provider uses. T must have Kubernetes' JSON form. The API's errors
-// are returned as they are, for k8s.io/apimachinery/pkg/api/errors to tell apart.
+// are returned as they are, for k8s.io/apimachinery/pkg/api/errors to tell apart. Whatever
+// writes is sent again while it fails for a reason that passes; see Retry.
 type Resource[T any] struct {
 	client dynamic.NamespaceableResourceInterface
 	gvr    schema.GroupVersionResource
@@ -77,7 +73,8 @@ func (r Resource[T]) List(ctx context.Context, namespace, selector string) ([]T,
 }
 
 // Create makes the object and returns it as the server stored it. Fields that the
-// server's version does not know are an error, not silently dropped.
+// server's version does not know are an error, not silently dropped. AlreadyExists can mean
+// that an earlier try took effect and only its answer was lost.
 func (r Resource[T]) Create(ctx context.Context, namespace string, object *T) (*T, error) {
 	return r.create(ctx, namespace, object, nil)
 }
@@ -98,12 +95,18 @@ func (r Resource[T]) create(ctx context.Context, namespace string, object *T, dr
 	delete(content, "status")
 	body := &unstructured.Unstructured{Object: content}
 	body.SetGroupVersionKind(r.gvk)
+	request := func(ctx context.Context) (*unstructured.Unstructured, error) {
+		return r.in(namespace).Create(ctx, body, metav1.CreateOptions{
+			FieldManager: FieldManager, FieldValidation: metav1.FieldValidationStrict, DryRun: dryRun,
+		})
+	}
+	var created *unstructured.Unstructured
 	if dryRun == nil {
 		defer r.recent.forget(scope{r.gvr, namespace})
+		created, err = Retry(ctx, request)
+	} else {
+		created, err = request(ctx)
 	}
-	created, err := r.in(namespace).Create(ctx, body, metav1.CreateOptions{
-		FieldManager: FieldManager, FieldValidation: metav1.FieldValidationStrict, DryRun: dryRun,
-	})
 	if err != nil {
 		return nil, err
 	}
@@ -118,8 +121,10 @@ func (r Resource[T]) Patch(ctx context.Context, namespace, name string, patch ma
 		return nil, fmt.Errorf("encode the patch: %w", err)
 	}
 	defer r.recent.forget(scope{r.gvr, namespace})
-	patched, err := r.in(namespace).Patch(ctx, name, types.MergePatchType, body, metav1.PatchOptions{
-		FieldManager: FieldManager, FieldValidation: metav1.FieldValidationStrict,
+	patched, err := Retry(ctx, func(ctx context.Context) (*unstructured.Unstructured, error) {
+		return r.in(namespace).Patch(ctx, name, types.MergePatchType, body, metav1.PatchOptions{
+			FieldManager: FieldManager, FieldValidation: metav1.FieldValidationStrict,
+		})
 	})
 	if err != nil {
 		return nil, err
@@ -135,7 +140,8 @@ func (r Resource[T]) Delete(ctx context.Context, namespace, name string, uid typ
 	if uid != "" {
 		options.Preconditions = &metav1.Preconditions{UID: &uid}
 	}
-	return r.in(namespace).Delete(ctx, name, options)
+	_, err := Retry(ctx, func(ctx context.Context) (any, error) { return nil, r.in(namespace).Delete(ctx, name, options) })
+	return err
 }
 
 // AnswerError says that a server answered about another object than it was asked for.
@@ -160,26 +166,4 @@ func Decode[T any](object *unstructured.Unstructured) (*T, error) {
 		return nil, fmt.Errorf("read the %s %s/%s: %w", object.GetKind(), object.GetNamespace(), object.GetName(), err)
 	}
 	return &decoded, nil
-}
-
-// Transient says that a request failed on its way or in a server in trouble, so
-// that the same request may succeed later. Whether it took effect is then unknown.
-func Transient(err error) bool {
-	if transport.Final(err) || errors.As(err, new(*AnswerError)) {
-		return false
-	}
-	var status apierrors.APIStatus
-	if !errors.As(err, &status) {
-		return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
-	}
-	code := status.Status().Code
-	// Harvester's webhooks answer 500 when they refuse.
-	return code == http.StatusTooManyRequests || code >= http.StatusInternalServerError && !strings.Contains(err.Error(), "webhook")
-}
-
-// Refused says that a webhook, a quota or the API judged the object; everything else is
-// trouble on the way.
-func Refused(err error) bool {
-	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) ||
-		err != nil && (strings.Contains(err.Error(), "denied the request") || strings.Contains(err.Error(), "exceeded quota"))
 }

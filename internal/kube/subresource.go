@@ -20,15 +20,21 @@ import (
 // PutSubresource asks KubeVirt to do something to an object, such as "restart" to a
 // machine. These subresources live in a group of their own and answer without
 // a body, which the dynamic client takes for an error. Errors are those of
-// k8s.io/apimachinery/pkg/api/errors.
+// k8s.io/apimachinery/pkg/api/errors. It is sent again while the answer is one of trouble that passes, but not
+// when there is none: a restart that was heard would be done twice.
 func (c *Client) PutSubresource(ctx context.Context, gvr schema.GroupVersionResource, namespace, name, subresource string) error {
+	defer c.recent.forget(scope{gvr, namespace})
+	_, err := retry(ctx, unheeded, func(ctx context.Context) (any, error) { return nil, c.put(ctx, gvr, namespace, name, subresource) })
+	return err
+}
+
+func (c *Client) put(ctx context.Context, gvr schema.GroupVersionResource, namespace, name, subresource string) error {
 	address := c.base.JoinPath("apis", "subresources."+gvr.Group, gvr.Version, "namespaces", namespace, gvr.Resource, name, subresource)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPut, address.String(), strings.NewReader("{}"))
 	if err != nil {
 		return fmt.Errorf("build the request: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	defer c.recent.forget(scope{gvr, namespace})
 	resp, err := c.transfers.Do(req)
 	if err != nil {
 		return err

@@ -46,7 +46,7 @@ type Creation[T metav1.Object] struct {
 	// finish only ends the signs of life.
 	Temporary bool
 
-	// Send asks for the object.
+	// Send asks for the object, again while that fails for a reason that passes, as kube.Resource does.
 	Send func(ctx context.Context) (T, error)
 	// Find reads what has the name.
 	Find func(ctx context.Context) (T, error)
@@ -119,8 +119,8 @@ func (u *underway[T]) attempt(ctx context.Context) (made T, again bool, diags di
 	for _, object := range u.Wanted {
 		u.mark.onto(object)
 	}
-	// If a request took effect and only its answer was lost, the next one finds our own object.
-	made, err := Retry(ctx, u.Send)
+	// If a request took effect and only its answer was lost, the next one found our own object.
+	made, err := u.Send(ctx)
 	switch {
 	case apierrors.IsAlreadyExists(err):
 		return u.existing(ctx)
@@ -133,7 +133,7 @@ func (u *underway[T]) attempt(ctx context.Context) (made T, again bool, diags di
 // existing deals with what has the name already: an object on its way out is waited for, one
 // that was begun and abandoned is taken over, any other is a mistake.
 func (u *underway[T]) existing(ctx context.Context) (made T, again bool, diags diag.Diagnostics) {
-	existing, err := Retry(ctx, u.Find)
+	existing, err := kube.Retry(ctx, u.Find)
 	switch {
 	case apierrors.IsNotFound(err):
 		return made, true, nil
@@ -186,14 +186,12 @@ func (u *underway[T]) interrupted(ctx context.Context) diag.Diagnostics {
 func (u *underway[T]) claim(ctx context.Context, existing T) (made T, again bool, diags diag.Diagnostics) {
 	tflog.Info(ctx, "Taking over what an earlier apply of the same configuration began", map[string]any{"object": u.Title})
 	u.claimed = true
-	claimed, err := Retry(ctx, func(ctx context.Context) (T, error) {
-		return u.Annotate(ctx, existing, map[string]any{
-			"uid": existing.GetUID(), "resourceVersion": existing.GetResourceVersion(),
-			"annotations": map[string]any{api.AnnotationCreation: u.mark.text()},
-		})
+	claimed, err := u.Annotate(ctx, existing, map[string]any{
+		"uid": existing.GetUID(), "resourceVersion": existing.GetResourceVersion(),
+		"annotations": map[string]any{api.AnnotationCreation: u.mark.text()},
 	})
 	switch {
-	case apierrors.IsNotFound(err), apierrors.IsConflict(err):
+	case apierrors.IsNotFound(err), apierrors.IsConflict(err) && !kube.Denied(err):
 		return made, true, nil
 	case err != nil:
 		return made, false, u.failed("take over", leftBegun, err)
@@ -204,7 +202,7 @@ func (u *underway[T]) claim(ctx context.Context, existing T) (made T, again bool
 const leftBegun = "It was left as an earlier apply made it."
 
 func (u *underway[T]) takeOver(ctx context.Context, existing T) (made T, again bool, diags diag.Diagnostics) {
-	made, err := Retry(ctx, func(ctx context.Context) (T, error) { return u.TakeOver(ctx, existing) })
+	made, err := u.TakeOver(ctx, existing)
 	switch {
 	case apierrors.IsNotFound(err):
 		u.claimed = false
@@ -260,9 +258,7 @@ func (u *underway[T]) takeOff(ctx context.Context, made T) {
 func (u *underway[T]) annotate(ctx context.Context, made T, mark any) error {
 	ctx, cancel := context.WithTimeout(ctx, finishing)
 	defer cancel()
-	_, err := Retry(ctx, func(ctx context.Context) (T, error) {
-		return u.Annotate(ctx, made, map[string]any{"uid": made.GetUID(), "annotations": map[string]any{api.AnnotationCreation: mark}})
-	})
+	_, err := u.Annotate(ctx, made, map[string]any{"uid": made.GetUID(), "annotations": map[string]any{api.AnnotationCreation: mark}})
 	return err
 }
 

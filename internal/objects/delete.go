@@ -51,7 +51,7 @@ func Removing[T any, P Object[T]](hub *wait.Hub, kind kube.Resource[T], identity
 // Run removes the object. One that is gone already is as good; one that others have put in its
 // place stays, which a warning says.
 func (r Removal[T]) Run(ctx context.Context) diag.Diagnostics {
-	object, err := Retry(ctx, r.Find)
+	object, err := kube.Retry(ctx, r.Find)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil

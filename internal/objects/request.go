@@ -9,30 +9,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/transport"
-	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
-
-// tries is how often a request is sent at most.
-const tries = 5
-
-// Retry sends a request again while it fails on its way, or in a server in trouble. An earlier
-// one may have taken effect all the same.
-func Retry[T any](ctx context.Context, request func(context.Context) (T, error)) (T, error) {
-	for try := 1; ; try++ {
-		answer, err := request(ctx)
-		if try == tries || !Transient(err) || ctx.Err() != nil {
-			return answer, err
-		}
-		wait.Pause(ctx, time.Second<<try)
-	}
-}
 
 // Transient says that a request failed on its way or in a server in trouble, and that nothing more is
 // known of it.

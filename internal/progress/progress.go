@@ -25,6 +25,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/redact"
+	"github.com/harvester-community/terraform-provider-harvester/internal/units"
 )
 
 // Watch draws the images of a namespace (all, if empty) that are being imported
@@ -160,7 +161,7 @@ func pace(current, total, done int64, took time.Duration, bytes bool) string {
 	text := fmt.Sprintf("%3d %%", 100*current/total)
 	rate := float64(done) / max(took.Seconds(), 0.001)
 	if bytes {
-		text += fmt.Sprintf("  %s of %s  %s/s", imagestate.Bytes(current), imagestate.Bytes(total), imagestate.Bytes(int64(rate)))
+		text += fmt.Sprintf("  %s of %s  %s/s", units.Bytes(current), units.Bytes(total), units.Bytes(int64(rate)))
 	}
 	if done > 0 && current < total {
 		left := time.Duration(float64(total-current) / rate * float64(time.Second))

@@ -61,7 +61,7 @@ func TestAccGate_refusesAtPlan(t *testing.T) {
 		wants   string
 	}{
 		"missing":              {func(*testing.T, string) {}, "1Gi", `(?s)Image not found.*does not exist.*harvester_image\.<name>\.id`},
-		"waiting":              {cluster.Pending, "1Gi", `(?s)Image is not ready.*Uploading, 0 %.*Nobody is sending`},
+		"waiting":              {cluster.Pending, "1Gi", `(?s)Image is not ready.*Uploading, 0 %.*nobody\s+is\s+sending`},
 		"at 40 %":              {func(t *testing.T, name string) { t.Helper(); cluster.HeldUpload(t, name, 40) }, "1Gi", `(?s)image\s+= .*Image is not ready|(?s)Image is not ready.*Uploading,\s+\d+\s+%.*Wait until the image is\s+Active`},
 		"failed":               {func(t *testing.T, name string) { t.Helper(); cluster.Failed(t, name, "disk on fire") }, "1Gi", `(?s)Image import failed.*disk on fire.*will not try again`},
 		"deleting":             {cluster.Deleting, "1Gi", `(?s)Image is being deleted`},

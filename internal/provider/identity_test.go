@@ -130,6 +130,7 @@ type oneObject struct {
 	uid          string
 	holder       string // the finalizer, if it is being deleted
 	code         int    // to answer with instead of the object
+	refusal      string // what the webhooks say to the next write
 	requests     []string
 }
 
@@ -143,6 +144,12 @@ func (c *oneObject) terminate(holder string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.holder = holder
+}
+
+func (c *oneObject) refuse(message string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refusal, c.requests = message, nil
 }
 
 // deletions are the requests to delete, with their bodies.
@@ -169,6 +176,10 @@ func (c *oneObject) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	case c.code != 0 && (here || strings.HasPrefix(c.path, req.URL.Path)):
 		w.WriteHeader(c.code)
 		_, _ = fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","code":%d,"reason":"Trouble","message":"trouble"}`, c.code)
+	case here && req.Method == http.MethodDelete && c.refusal != "":
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","code":500,"reason":"InternalError","message":"%s"}`, c.refusal)
+		c.refusal = ""
 	case here && c.uid != "":
 		uid := c.uid
 		if req.Method == http.MethodDelete {

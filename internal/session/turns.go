@@ -6,6 +6,8 @@ package session
 import (
 	"context"
 	"sync"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
 // Slots are a number of places.
@@ -15,8 +17,9 @@ type Slots chan struct{}
 func NewSlots(places int) Slots { return make(Slots, places) }
 
 // Take waits for a place. Release gives it back; it may be called more than once. The error is
-// the context's.
+// the context's. A time limit of the operation stands still meanwhile: what others take is not ours.
 func (s Slots) Take(ctx context.Context) (release func(), err error) {
+	defer wait.Halt(ctx)()
 	select {
 	case s <- struct{}{}:
 		return sync.OnceFunc(func() { <-s }), nil

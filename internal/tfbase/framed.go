@@ -268,9 +268,7 @@ func (r *framed[M, P, T, O]) change(ctx context.Context, plan, state, config P, 
 		object, more := r.Kind.Change(ctx, r.Session, plan, state, identity, patch)
 		return object, append(diags, more...)
 	}
-	object, err := objects.Retry(ctx, func(ctx context.Context) (O, error) {
-		return r.send(ctx, func() (O, error) { return objects.Change[T, O](ctx, r.objects(r.Session), identity, patch) })
-	})
+	object, err := r.send(ctx, func() (O, error) { return objects.Change[T, O](ctx, r.objects(r.Session), identity, patch) })
 	if err != nil {
 		return nil, append(diags, objects.ChangeFailed(identity.Title, err)...)
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
 // Timeouts is the timeouts block of a resource. terraform-plugin-framework-timeouts
@@ -69,24 +71,24 @@ func Duration() validator.String {
 }
 
 // Creating limits ctx to the duration for creating. The other methods do the
-// same for their operation.
+// same for their operation. What is spent on waiting for a turn does not count; see session.Slots.
 func (t *Timeouts) Creating(ctx context.Context, limits Limits) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, t.pick(func(t Timeouts) types.String { return t.Create }, limits.Create))
+	return wait.WithLimit(ctx, t.pick(func(t Timeouts) types.String { return t.Create }, limits.Create))
 }
 
 // Reading limits ctx to the duration for reading.
 func (t *Timeouts) Reading(ctx context.Context, limits Limits) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, t.pick(func(t Timeouts) types.String { return t.Read }, limits.Read))
+	return wait.WithLimit(ctx, t.pick(func(t Timeouts) types.String { return t.Read }, limits.Read))
 }
 
 // Updating limits ctx to the duration for updating.
 func (t *Timeouts) Updating(ctx context.Context, limits Limits) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, t.pick(func(t Timeouts) types.String { return t.Update }, limits.Update))
+	return wait.WithLimit(ctx, t.pick(func(t Timeouts) types.String { return t.Update }, limits.Update))
 }
 
 // Deleting limits ctx to the duration for deleting.
 func (t *Timeouts) Deleting(ctx context.Context, limits Limits) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, t.pick(func(t Timeouts) types.String { return t.Delete }, limits.Delete))
+	return wait.WithLimit(ctx, t.pick(func(t Timeouts) types.String { return t.Delete }, limits.Delete))
 }
 
 func (t *Timeouts) pick(own func(Timeouts) types.String, limit time.Duration) time.Duration {

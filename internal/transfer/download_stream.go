@@ -14,6 +14,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/units"
 )
 
 // source is the body of an answer. It remembers its end, where servers write
@@ -40,7 +42,7 @@ func (s *source) Read(p []byte) (int, error) {
 		s.err = err
 	}
 	if s.read += int64(n); s.most > 0 && s.read > s.most {
-		return n, &StreamError{Final: true, Reason: fmt.Sprintf("the stream is longer than %s, and the image cannot be", inBytes(s.most))}
+		return n, &StreamError{Final: true, Reason: fmt.Sprintf("the stream is longer than %s, and the image cannot be", units.Bytes(s.most))}
 	}
 	return n, err
 }
@@ -77,7 +79,7 @@ func (s *source) explain(err error, at int64) error {
 	}
 	after := ""
 	if at > 0 {
-		after = " after " + inBytes(at)
+		after = " after " + units.Bytes(at)
 	}
 	switch {
 	case s.broken() != nil:

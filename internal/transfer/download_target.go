@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/units"
 )
 
 // Target is where a download goes.
@@ -183,7 +185,7 @@ func isHole(data []byte) bool {
 // failed explains an error of the file system.
 func (p *partial) failed(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return p.target.wrong("cannot be written to its end: the disk is full after %s (%s free)", inBytes(p.wrote), inBytes(p.target.Free()))
+		return p.target.wrong("cannot be written to its end: the disk is full after %s (%s free)", units.Bytes(p.wrote), units.Bytes(p.target.Free()))
 	}
 	return p.target.wrong("cannot be written to its end: %s", cause(err))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/rand"
 	kubevirtv1 "kubevirt.io/api/core/v1"
@@ -85,6 +86,9 @@ func (r *Resource) complete(ctx context.Context, m machine, created *kubevirtv1.
 	result := &made{object: created}
 	if data != nil {
 		secret, err := r.secrets.Create(ctx, created.Namespace, ownedSecret(created, name, data))
+		if apierrors.IsAlreadyExists(err) { // an earlier try made it, and its answer was lost: the name is ours alone
+			secret, err = r.secrets.Get(ctx, created.Namespace, name)
+		}
 		if err != nil {
 			return result, diag.Diagnostics{diagnose.API("create the Secret with the cloud-init data for", m.title(),
 				"The machine exists but cannot start. It is marked for replacement: the next apply starts over.", err)}

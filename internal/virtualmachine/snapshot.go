@@ -104,7 +104,7 @@ func (r *Resource) takeSnapshot(ctx context.Context, m *model) error {
 		if err == nil || apierrors.IsAlreadyExists(err) {
 			return r.awaitSnapshot(ctx, vm)
 		}
-		if try == attempts || apierrors.IsForbidden(err) {
+		if try == attempts || apierrors.IsForbidden(err) || kube.Transient(err) { // that was tried long enough
 			return err
 		}
 		select {

@@ -118,8 +118,18 @@ func seesDataVolume() wait.Condition {
 			return wait.Progress{}, &failedError{"CDI could not copy the image" + colon(complaint(status))}
 		}
 		message := "CDI copies the image: " + strings.TrimSpace(status.Phase+" "+status.Progress)
-		return wait.Progress{Done: status.Phase == api.DataVolumeSucceeded, Message: message + colon(complaint(status))}, nil
+		progress := wait.Progress{Done: status.Phase == api.DataVolumeSucceeded, Message: message + colon(complaint(status))}
+		if copiesUnseen(status) {
+			progress.Stall = wait.Unlimited
+		}
+		return progress, nil
 	}
+}
+
+// copiesUnseen says that CDI copies without telling how far it is, as where the storage clones by itself: that nothing
+// changes says nothing then.
+func copiesUnseen(status api.DataVolumeStatus) bool {
+	return strings.HasSuffix(status.Phase, "InProgress") && !strings.HasSuffix(status.Progress, "%") && complaint(status) == ""
 }
 
 // complaint is what CDI says about what does not work; "" if nothing.

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 )
@@ -36,7 +37,9 @@ func (c clients) post(ctx context.Context, wanted *volume) (*volume, error) {
 		claim, err := c.claims.Create(ctx, wanted.Namespace, wanted.PersistentVolumeClaim)
 		return &volume{PersistentVolumeClaim: claim, class: wanted.class}, err
 	}
-	_, err := c.claims.Get(ctx, wanted.Namespace, wanted.Name)
+	_, err := kube.Retry(ctx, func(ctx context.Context) (*corev1.PersistentVolumeClaim, error) {
+		return c.claims.Get(ctx, wanted.Namespace, wanted.Name)
+	})
 	switch {
 	case err == nil:
 		return nil, apierrors.NewAlreadyExists(api.PersistentVolumeClaims.GroupResource(), wanted.Name)

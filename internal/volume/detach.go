@@ -103,7 +103,9 @@ func (c clients) unplug(ctx context.Context, namespace, name, claim string) erro
 		if err != nil {
 			return fmt.Errorf("encode the patch: %w", err)
 		}
-		_, err = machines.Patch(ctx, name, types.MergePatchType, body, metav1.PatchOptions{FieldManager: kube.FieldManager})
+		_, err = kube.Retry(ctx, func(ctx context.Context) (*unstructured.Unstructured, error) {
+			return machines.Patch(ctx, name, types.MergePatchType, body, metav1.PatchOptions{FieldManager: kube.FieldManager})
+		})
 		if apierrors.IsNotFound(err) {
 			return nil
 		}

@@ -241,11 +241,7 @@ func judge(condition wait.Condition) func(*unstructured.Unstructured) (string, e
 func TestConditions(t *testing.T) {
 	t.Parallel()
 	data := func(phase, progress string, running ...string) *unstructured.Unstructured {
-		d := &api.DataVolume{Status: api.DataVolumeStatus{Phase: phase, Progress: progress}}
-		for _, message := range running {
-			d.Status.Conditions = append(d.Status.Conditions, api.DataVolumeCondition{Type: "Running", Status: "False", Message: message})
-		}
-		return object(t, d)
+		return shownDataVolume(t, phase, progress, running...)
 	}
 	two := &model{Size: types.StringValue("2Gi")}
 	grown := func(c *corev1.PersistentVolumeClaim) { c.Status.Capacity = c.Spec.Resources.Requests }
@@ -283,6 +279,33 @@ func TestConditions(t *testing.T) {
 		}
 		if got != test.want {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+// shownDataVolume is one as CDI shows it; running says why it does not run.
+func shownDataVolume(t *testing.T, phase, progress string, running ...string) *unstructured.Unstructured {
+	t.Helper()
+	d := &api.DataVolume{Status: api.DataVolumeStatus{Phase: phase, Progress: progress}}
+	for _, message := range running {
+		d.Status.Conditions = append(d.Status.Conditions, api.DataVolumeCondition{Type: "Running", Status: "False", Message: message})
+	}
+	return object(t, d)
+}
+
+func TestCopiesUnseen(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		object *unstructured.Unstructured
+		stall  time.Duration
+	}{
+		"with progress":     {shownDataVolume(t, "CloneInProgress", "40.0%"), 0},
+		"without":           {shownDataVolume(t, "CSICloneInProgress", "N/A"), wait.Unlimited},
+		"without, not yet":  {shownDataVolume(t, "CloneScheduled", "N/A"), 0},
+		"without, troubled": {shownDataVolume(t, "CloneInProgress", "N/A", "no space."), 0},
+	} {
+		if got, err := seesDataVolume()(test.object); err != nil || got.Stall != test.stall {
+			t.Errorf("%s: got %s, %v", name, got.Stall, err)
 		}
 	}
 }

@@ -24,6 +24,7 @@ import (
 type pace struct {
 	firstProbe time.Duration // silence before a waiter looks for itself the first time
 	probe      time.Duration // silence before the feed is asked to list again
+	doubt      time.Duration // between two looks at what the feed shows another object for
 	answer     time.Duration // silence after that before a waiter looks for itself
 	poll       time.Duration // between reads where watching is impossible
 	retry      time.Duration // before a broken list or watch is tried again
@@ -32,7 +33,7 @@ type pace struct {
 
 func defaultPace() pace {
 	return pace{
-		firstProbe: time.Second, probe: 30 * time.Second, answer: 2 * time.Second,
+		firstProbe: time.Second, probe: 30 * time.Second, doubt: time.Second, answer: 2 * time.Second,
 		poll: 2 * time.Second, retry: time.Second, tolerance: 2 * time.Minute,
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -25,7 +26,13 @@ type Progress struct {
 	// Message describes what was seen; a timeout error repeats it. A change of
 	// the message counts as progress for the stall clock.
 	Message string
+	// Stall, if set, takes the place of Options.Stall as long as this is what is seen. Unlimited is for
+	// phases in which the server reports nothing.
+	Stall time.Duration
 }
+
+// Unlimited is a stall clock that never ends a wait.
+const Unlimited = time.Duration(math.MaxInt64)
 
 // Condition looks at an object; nil means that it does not exist. An error says
 // that the state can no longer be reached, and ends the wait at once. It may be
@@ -47,6 +54,8 @@ type Options struct {
 	// Stall ends the wait when nothing changed for so long; 0 never does. The
 	// total limit is the context's deadline.
 	Stall time.Duration
+	// Setting is the argument that sets the stall clock; a *TimeoutError repeats it.
+	Setting string
 	// OnChange is told each new message.
 	OnChange func(message string)
 }
@@ -56,6 +65,7 @@ type TimeoutError struct {
 	Last    string        // what was seen last, in the condition's words
 	Waited  time.Duration // in all
 	Stalled time.Duration // how long nothing changed; 0 if the total ran out
+	Setting string        // what sets the stall clock, for messages; "" if nothing does, or the total ran out
 }
 
 func (e *TimeoutError) Error() string {
@@ -71,7 +81,7 @@ func (e *TimeoutError) Error() string {
 // lasted longer than a restart of a proxy or API server explains. The object
 // last seen is returned with the error too.
 func (h *Hub) Until(ctx context.Context, target Target, condition Condition, options Options) (*unstructured.Unstructured, error) {
-	w := &waiter{target: target, condition: condition, options: options, started: time.Now(), changed: time.Now()}
+	w := &waiter{target: target, condition: condition, options: options, started: time.Now(), changed: time.Now(), stall: options.Stall}
 	sub := h.subscribe(target)
 	defer sub.close()
 	return w.run(ctx, h, sub)
@@ -85,8 +95,15 @@ type waiter struct {
 
 	started, changed time.Time
 	last             string
+	stall            time.Duration // in force; 0 or Unlimited never ends the wait
 	object           *unstructured.Unstructured
 	broken           time.Time // since when reads fail; zero while they work
+
+	next   *time.Timer // until silence is long enough for a look of our own
+	asked  bool        // the feed was asked to list again
+	doubts bool        // what the feed showed is to be looked at
+	looked time.Time   // when we last did
+	absent bool        // we looked, and the target is not there: its UID does not come back
 }
 
 func (w *waiter) run(ctx context.Context, h *Hub, sub *subscription) (*unstructured.Unstructured, error) {
@@ -94,48 +111,69 @@ func (w *waiter) run(ctx context.Context, h *Hub, sub *subscription) (*unstructu
 	// ourselves when nothing is heard. Later silence mostly means that nothing happens,
 	// but a watch can die silently: the feed lists again, once for all waiters, and
 	// only if nothing is heard even then do we look for ourselves.
-	asked := true // by subscribing
-	probe := time.NewTimer(h.pace.firstProbe)
-	defer probe.Stop()
+	w.asked = true // by subscribing
+	w.next = time.NewTimer(h.pace.firstProbe)
+	defer w.next.Stop()
 	for {
 		var stall <-chan time.Time
-		if w.options.Stall > 0 {
-			stall = time.After(time.Until(w.changed.Add(w.options.Stall)))
+		if w.stall > 0 && w.stall != Unlimited {
+			stall = time.After(time.Until(w.changed.Add(w.stall)))
 		}
+		var done bool
+		var err error
 		select {
 		case <-ctx.Done():
 			return w.object, w.ended(ctx)
 		case <-stall:
-			return w.object, &TimeoutError{Last: w.last, Waited: time.Since(w.started), Stalled: w.options.Stall}
+			return w.object, &TimeoutError{Last: w.last, Waited: time.Since(w.started), Stalled: w.stall, Setting: w.options.Setting}
 		case <-sub.updates:
-			object, known := sub.take()
-			if !known {
-				continue
+			if object, known := sub.take(); known {
+				done, err = w.hear(h, object)
 			}
-			see := w.see
-			if w.doubtful(object) {
-				see = func(*unstructured.Unstructured) (bool, error) { return w.probe(ctx, h) }
-			}
-			if done, err := see(object); done || err != nil {
-				return w.object, err
-			}
-			asked = false
-			probe.Reset(h.pace.probe)
-		case <-probe.C:
-			if !asked && !sub.blind() {
-				sub.ask()
-				asked = true
-				probe.Reset(h.pace.answer)
-				continue
-			}
-			done, err := w.probe(ctx, h)
-			if done || err != nil {
-				return w.object, err
-			}
-			asked = false
-			probe.Reset(h.pace.nextProbe(sub.blind()))
+		case <-w.next.C:
+			done, err = w.silence(ctx, h, sub)
+		}
+		if done || err != nil {
+			return w.object, err
 		}
 	}
+}
+
+// hear takes news of the feed. Of what it shows in the place of the target only a look of our own is
+// believed, and one look is enough for all the events that come meanwhile: somebody else's object can have
+// many. What is known to be gone needs none.
+func (w *waiter) hear(h *Hub, object *unstructured.Unstructured) (done bool, err error) {
+	switch {
+	case !w.doubtful(object):
+	case w.absent:
+		object = nil
+	default:
+		w.doubts = true
+		w.next.Reset(time.Until(w.looked.Add(h.pace.doubt)))
+		return false, nil
+	}
+	w.asked, w.doubts = false, false
+	w.next.Reset(h.pace.probe)
+	return w.see(object)
+}
+
+// silence is when nothing was heard for a while, or what was heard is in doubt.
+func (w *waiter) silence(ctx context.Context, h *Hub, sub *subscription) (done bool, err error) {
+	if !w.asked && !w.doubts && !sub.blind() {
+		sub.ask()
+		w.asked = true
+		w.next.Reset(h.pace.answer)
+		return false, nil
+	}
+	w.looked = time.Now()
+	done, err = w.probe(ctx, h)
+	if w.doubts && !w.broken.IsZero() {
+		w.next.Reset(h.pace.doubt)
+		return done, err
+	}
+	w.asked, w.doubts = false, false
+	w.next.Reset(h.pace.nextProbe(sub.blind()))
+	return done, err
 }
 
 // doubtful: the feed may lag behind what the caller knows, so that absence or
@@ -154,6 +192,9 @@ func (w *waiter) see(object *unstructured.Unstructured) (bool, error) {
 			w.options.OnChange(progress.Message)
 		}
 	}
+	if w.stall = progress.Stall; w.stall == 0 {
+		w.stall = w.options.Stall
+	}
 	return progress.Done, err
 }
 
@@ -161,7 +202,8 @@ func (w *waiter) see(object *unstructured.Unstructured) (bool, error) {
 func (w *waiter) probe(ctx context.Context, h *Hub) (bool, error) {
 	object, err := h.get(ctx, w.target)
 	if err == nil {
-		if w.doubtful(object) {
+		w.absent = w.doubtful(object)
+		if w.absent {
 			object = nil
 		}
 		return w.see(object)

@@ -50,7 +50,7 @@ func newHarness(objects ...runtime.Object) *harness {
 		map[schema.GroupVersionResource]string{images: "VirtualMachineImageList"}, objects...)
 	h := &harness{Hub: NewHub(client), client: client, counts: map[string]*atomic.Int64{}}
 	h.pace = pace{
-		firstProbe: 50 * time.Millisecond, probe: 100 * time.Millisecond, answer: 20 * time.Millisecond,
+		firstProbe: 50 * time.Millisecond, probe: 100 * time.Millisecond, doubt: 20 * time.Millisecond, answer: 20 * time.Millisecond,
 		poll: 10 * time.Millisecond, retry: 5 * time.Millisecond, tolerance: time.Second,
 	}
 	for _, verb := range []string{"list", "watch", "get"} {
@@ -229,17 +229,29 @@ func TestTimeouts(t *testing.T) {
 	for name, test := range map[string]struct {
 		limit   time.Duration
 		options Options
+		phase   time.Duration // the stall clock that the condition asks for
 		stalled bool
 	}{
-		"total": {limit: 100 * time.Millisecond},
-		"stall": {limit: 5 * time.Second, options: Options{Stall: 100 * time.Millisecond}, stalled: true},
+		"total":            {limit: 100 * time.Millisecond},
+		"stall":            {limit: 5 * time.Second, options: Options{Stall: 100 * time.Millisecond}, stalled: true},
+		"stall of a phase": {limit: 5 * time.Second, options: Options{Stall: time.Hour}, phase: 100 * time.Millisecond, stalled: true},
+		"none of a phase":  {limit: 300 * time.Millisecond, options: Options{Stall: 100 * time.Millisecond}, phase: Unlimited},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			seen, err := h.Until(within(t, test.limit), target("a"), active, test.options)
+			condition := func(o *unstructured.Unstructured) (Progress, error) {
+				progress, err := active(o)
+				progress.Stall = test.phase
+				return progress, err
+			}
+			test.options.Setting = "stall_timeout"
+			seen, err := h.Until(within(t, test.limit), target("a"), condition, test.options)
 			var timeout *TimeoutError
 			if !errors.As(err, &timeout) {
 				t.Fatalf("got %v, want a TimeoutError", err)
+			}
+			if stalled := timeout.Setting == "stall_timeout"; stalled != test.stalled {
+				t.Errorf("it blames the setting %q", timeout.Setting)
 			}
 			if timeout.Last != "Uploading" || (timeout.Stalled > 0) != test.stalled {
 				t.Errorf("got %+v", timeout)
@@ -325,6 +337,74 @@ func TestSilentWatchIsReplacedForAll(t *testing.T) {
 	if lists, gets := h.counts["list"].Load(), h.counts["get"].Load(); lists > 3 || gets > 0 {
 		t.Errorf("%d lists and %d gets for %d waiters", lists, gets, n)
 	}
+}
+
+// Somebody else's object in the place of ours can change as often as it likes.
+func TestForeignEventsCostNoRequests(t *testing.T) {
+	t.Parallel()
+	const events = 200
+	// wait waits, for the time given, for our object while another of its name changes all the time.
+	wait := func(t *testing.T, h *harness, seen func(*unstructured.Unstructured)) {
+		t.Helper()
+		ctx := within(t, 500*time.Millisecond)
+		go func() {
+			for i := range events {
+				h.set(t, object("a", "other", fmt.Sprint(i)))
+				time.Sleep(time.Millisecond)
+			}
+		}()
+		_, err := h.Until(ctx, target("a"), func(o *unstructured.Unstructured) (Progress, error) {
+			seen(o)
+			return Progress{Message: "it is not there"}, nil
+		}, Options{})
+		check(t, err, "not reached within")
+	}
+	t.Run("ours is gone", func(t *testing.T) {
+		t.Parallel()
+		h := newHarness(object("a", "other", "Active"))
+		h.pace.firstProbe, h.pace.probe, h.pace.doubt = time.Hour, time.Hour, 0
+		wait(t, h, func(o *unstructured.Unstructured) {
+			if o != nil {
+				t.Errorf("somebody else's object was shown: %v", o)
+			}
+		})
+		if gets := h.counts["get"].Load(); gets != 1 {
+			t.Errorf("%d gets for %d events, want 1", gets, events)
+		}
+	})
+	t.Run("the feed lags behind", func(t *testing.T) {
+		t.Parallel()
+		h := newHarness(object("a", "other", "Active"))
+		h.pace.firstProbe, h.pace.probe, h.pace.doubt = time.Hour, time.Hour, 100*time.Millisecond
+		h.client.PrependReactor("get", "*", func(clienttesting.Action) (bool, runtime.Object, error) {
+			h.counts["get"].Add(1)
+			return true, object("a", "uid-a", "Uploading"), nil
+		})
+		wait(t, h, func(o *unstructured.Unstructured) {
+			if o == nil || o.GetUID() != "uid-a" {
+				t.Errorf("the condition saw %v", o)
+			}
+		})
+		if gets := h.counts["get"].Load(); gets < 1 || gets > 6 {
+			t.Errorf("%d gets for %d events in half a second, want one each 100 ms", gets, events)
+		}
+	})
+}
+
+// A look that fails on its way is taken again: the doubt is still there.
+func TestDoubtOutlivesAFailedLook(t *testing.T) {
+	t.Parallel()
+	h := newHarness(object("a", "other", "Active"))
+	h.pace.firstProbe, h.pace.probe = time.Hour, time.Hour
+	var looks atomic.Int64
+	h.client.PrependReactor("get", "*", func(clienttesting.Action) (bool, runtime.Object, error) {
+		if looks.Add(1) < 3 {
+			return true, nil, errors.New("connection reset by peer")
+		}
+		return false, nil, nil
+	})
+	_, err := h.Until(within(t, 5*time.Second), target("a"), active, Options{})
+	check(t, err, "gone")
 }
 
 func TestUntilGone(t *testing.T) {

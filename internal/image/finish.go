@@ -17,136 +17,21 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
-	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
-	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
-// What a failure leaves behind, said in its diagnostic.
-const (
-	leftNothing = "Nothing was created."
-	leftTainted = "The image object exists, marked as tainted: the next apply deletes it and starts over."
-	leftAsIs    = "The image object stays as it is, and the next apply tries again to finish it."
-)
-
-// material is what an image is made from, besides its arguments.
-type material struct {
-	// content is to be sent; nil if nothing is.
-	content *transfer.Content
-	// source is the image that a clone is made from.
-	source *api.VirtualMachineImage
-}
-
-// begin checks all there is to check, waits for a place and makes the object.
-func (r *lifecycle) begin(ctx context.Context, plan *model) (begun beginning, diags diag.Diagnostics) {
-	begun.release, begun.finish = func() {}, func() {}
-	if begun.from, diags = r.ready(ctx, plan); diags.HasError() {
-		return begun, diags
-	}
-	release, wrong := r.slot(ctx, plan)
-	begun.release = release
-	if diags.Append(wrong...); diags.HasError() {
-		return begun, diags
-	}
-	begun.image, begun.finish, wrong = r.create(ctx, plan, begun.from)
-	diags.Append(wrong...)
-	return begun, diags
-}
-
-// beginning is an image whose object was made.
-type beginning struct {
-	image *api.VirtualMachineImage
-	from  material
-	// release gives back the place among the uploads; finish ends the creation.
-	release, finish func()
-}
-
-// ready checks everything that can be checked before the first write, and
-// returns what the image is made from.
-func (r *lifecycle) ready(ctx context.Context, plan *model) (from material, diags diag.Diagnostics) {
-	plan.FileSHA512 = types.StringNull()
-	if use, needed := r.sourceUse(plan); needed {
-		if from.source, diags = plancheck.Apply(ctx, r.Session, use); !diags.HasError() {
-			diags = r.applyEncryption(ctx, plan, from.source)
-		}
-		return from, diags
-	}
-	if use, needed := r.exportUse(ctx, plan, r.volume, r.images.Get); needed {
-		_, diags = plancheck.Apply(ctx, r.Session, use)
-		return from, diags
-	}
-	if !plan.uploads() {
-		return from, nil
-	}
-	if from.content, diags = r.readyToSend(ctx, plan, leftNothing); from.content != nil {
-		plan.FileSHA512 = types.StringValue(from.content.SHA512)
-	}
-	return from, diags
-}
-
-// turn waits until no other clone of the same source is being made in this run.
-func (r *lifecycle) turn(ctx context.Context, plan *model, left string) (pass func(), diags diag.Diagnostics) {
-	use, needed := r.sourceUse(plan)
-	if !needed {
-		return func() {}, nil
-	}
-	pass, err := r.Session.Clones.Take(ctx, session.ImageID(use.Image))
-	if err != nil {
-		return func() {}, diag.Diagnostics{diagnose.API("finish", plan.title(),
-			fmt.Sprintf("It was waiting for another clone of the image %q to be ready, because Harvester fails to make two at a time. %s", use.Image, left), err)}
-	}
-	return pass, nil
-}
-
-// readyToSend checks the way to the upload API and reads the file.
-func (r *lifecycle) readyToSend(ctx context.Context, plan *model, left string) (*transfer.Content, diag.Diagnostics) {
-	if err := r.Session.Client.ProbeHarvesterAPI(ctx); err != nil {
-		return nil, diag.Diagnostics{diagnose.API("upload", plan.title(), left, err)}
-	}
-	return plan.content(ctx, left)
-}
-
-// slot waits for a place among the parallel uploads. It is taken before the
-// object is made, because Harvester waits only a minute for the first byte.
-func (r *lifecycle) slot(ctx context.Context, plan *model) (release func(), diags diag.Diagnostics) {
-	if !plan.uploads() {
-		return func() {}, nil
-	}
-	release, err := r.Session.Uploads.Take(ctx)
-	if err != nil {
-		return func() {}, diag.Diagnostics{diagnose.API("upload", plan.title(), "It was waiting for other uploads to end. "+leftNothing, err)}
-	}
-	return release, nil
-}
-
-// change applies what can change in place and returns the image as it is now.
-func (r *lifecycle) change(ctx context.Context, plan, state *model, identity objects.Identity) (*api.VirtualMachineImage, diag.Diagnostics) {
-	patch, diags := plan.patch(ctx, state)
-	if diags.HasError() {
-		return nil, diags
-	}
-	image, err := objects.Change(ctx, r.images, identity, patch)
-	if err != nil {
-		return nil, objects.ChangeFailed(plan.title(), err)
-	}
-	return image, nil
-}
-
-// finish brings an image that was found incomplete to Active. The file is read
-// only if the server wants the data.
+// finish brings an image that was found incomplete to Active. The file is read, and a place among the
+// uploads taken, only if the server wants the data.
 func (r *lifecycle) finish(ctx context.Context, image *api.VirtualMachineImage, plan *model) (*api.VirtualMachineImage, diag.Diagnostics) {
 	pass, diags := r.turn(ctx, plan, leftAsIs)
 	defer pass()
 	if diags.HasError() {
 		return image, diags
 	}
-	release, diags := r.slot(ctx, plan)
-	defer release()
-	if diags.HasError() {
-		return image, diags
-	}
-	filler := r.filler(image, plan, release)
+	place := r.place()
+	defer place.release()
+	filler := r.filler(image, plan, place)
 	var warnings diag.Diagnostics
 	if plan.uploads() {
 		filler.content = func(ctx context.Context) (*transfer.Content, error) {
@@ -163,10 +48,12 @@ func (r *lifecycle) finish(ctx context.Context, image *api.VirtualMachineImage, 
 	return image, append(warnings, diags...)
 }
 
+func (r *lifecycle) place() *place { return &place{slots: r.Session.Uploads} }
+
 // filler returns the filler of an image whose data comes from elsewhere.
-func (r *lifecycle) filler(image *api.VirtualMachineImage, plan *model, release func()) *filler {
+func (r *lifecycle) filler(image *api.VirtualMachineImage, plan *model, place *place) *filler {
 	return &filler{
-		session: r.Session, images: r.images, backend: image.Spec.Backend, stall: plan.stall(), sent: release,
+		session: r.Session, images: r.images, backend: image.Spec.Backend, stall: plan.stall(), place: place,
 		target: wait.Target{Resource: api.Images, Namespace: image.Namespace, Name: image.Name, UID: image.UID},
 	}
 }

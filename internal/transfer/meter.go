@@ -6,6 +6,8 @@ package transfer
 import (
 	"fmt"
 	"time"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/units"
 )
 
 // Meter watches the bytes of a transfer: it says now and then how far it is, and
@@ -48,9 +50,9 @@ func (m *Meter) Read(moved, done int64, now time.Time) (line string, stalled boo
 // State says how far the transfer is, in a few words.
 func (m *Meter) State() string {
 	if m.size > 0 {
-		return fmt.Sprintf("%d %%, %s of %s", m.percent(), inBytes(m.done), inBytes(m.size))
+		return fmt.Sprintf("%d %%, %s of %s", m.percent(), units.Bytes(m.done), units.Bytes(m.size))
 	}
-	return inBytes(m.moved)
+	return units.Bytes(m.moved)
 }
 
 func (m *Meter) percent() int64 {
@@ -67,25 +69,10 @@ func (m *Meter) line(now time.Time) string {
 		done = m.moved
 	}
 	rate := float64(done) / max(now.Sub(m.started).Seconds(), 0.001)
-	line := fmt.Sprintf("%s, %s/s", m.State(), inBytes(int64(rate)))
+	line := fmt.Sprintf("%s, %s/s", m.State(), units.Bytes(int64(rate)))
 	if done == 0 || done >= m.size {
 		return line
 	}
 	left := time.Duration(float64(m.size-done) / rate * float64(time.Second))
 	return line + fmt.Sprintf(", %s left", left.Round(time.Second))
-}
-
-// inBytes renders a number of bytes for people, in binary units.
-func inBytes(n int64) string {
-	const unit = 1024
-	if n < unit {
-		return fmt.Sprintf("%d B", n)
-	}
-	value, suffix := float64(n), ""
-	for _, suffix = range []string{"KiB", "MiB", "GiB", "TiB", "PiB"} {
-		if value /= unit; value < unit {
-			break
-		}
-	}
-	return fmt.Sprintf("%.1f %s", value, suffix)
 }

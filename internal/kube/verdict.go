@@ -1,0 +1,68 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package kube
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/transport"
+	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
+)
+
+// tries is how often a request is sent at most.
+const tries = 5
+
+// Retry sends a request again while it fails on its way, or in a server in trouble. An earlier
+// one may have taken effect all the same.
+func Retry[T any](ctx context.Context, request func(context.Context) (T, error)) (T, error) {
+	return retry(ctx, Transient, request)
+}
+
+func retry[T any](ctx context.Context, passes func(error) bool, request func(context.Context) (T, error)) (T, error) {
+	for try := 1; ; try++ {
+		answer, err := request(ctx)
+		if try == tries || !passes(err) || ctx.Err() != nil {
+			return answer, err
+		}
+		wait.Pause(ctx, time.Second<<try)
+	}
+}
+
+// Denied says that an admission webhook has judged the request and refused it. That is final whatever the
+// HTTP status: Harvester's own answer 500 as well. The words are those of kube-apiserver
+// (k8s.io/apiserver/pkg/admission/plugin/webhook/errors); a webhook that cannot be called is
+// "failed calling webhook" there, which is trouble that passes.
+func Denied(err error) bool { return err != nil && strings.Contains(err.Error(), "denied the request") }
+
+// Transient says that a request failed on its way or in a server in trouble, so
+// that the same request may succeed later. Whether it took effect is then unknown.
+func Transient(err error) bool {
+	if Denied(err) || transport.Final(err) || errors.As(err, new(*AnswerError)) {
+		return false
+	}
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+	}
+	code := status.Status().Code
+	return code == http.StatusTooManyRequests || code >= http.StatusInternalServerError
+}
+
+// unheeded says that a server in trouble has answered that it did not carry out the request.
+func unheeded(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status) && Transient(err)
+}
+
+// Refused says that a webhook, a quota or the API judged the object; everything else is
+// trouble on the way.
+func Refused(err error) bool {
+	return Denied(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || err != nil && strings.Contains(err.Error(), "exceeded quota")
+}

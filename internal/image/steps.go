@@ -17,7 +17,6 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
-	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
 	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
@@ -29,14 +28,6 @@ const (
 	leftTainted = "The image object exists, marked as tainted: the next apply deletes it and starts over."
 	leftAsIs    = "The image object stays as it is, and the next apply tries again to finish it."
 )
-
-// material is what an image is made from, besides its arguments.
-type material struct {
-	// content is to be sent; nil if nothing is.
-	content *transfer.Content
-	// source is the image that a clone is made from.
-	source *api.VirtualMachineImage
-}
 
 // begin checks all there is to check, waits for a place and makes the object.
 func (r *lifecycle) begin(ctx context.Context, plan *model) (begun beginning, diags diag.Diagnostics) {
@@ -62,29 +53,6 @@ type beginning struct {
 	release, finish func()
 }
 
-// ready checks everything that can be checked before the first write, and
-// returns what the image is made from.
-func (r *lifecycle) ready(ctx context.Context, plan *model) (from material, diags diag.Diagnostics) {
-	plan.FileSHA512 = types.StringNull()
-	if use, needed := r.sourceUse(plan); needed {
-		if from.source, diags = plancheck.Apply(ctx, r.Session, use); !diags.HasError() {
-			diags = r.applyEncryption(ctx, plan, from.source)
-		}
-		return from, diags
-	}
-	if use, needed := r.exportUse(ctx, plan, r.volume, r.images.Get); needed {
-		_, diags = plancheck.Apply(ctx, r.Session, use)
-		return from, diags
-	}
-	if !plan.uploads() {
-		return from, nil
-	}
-	if from.content, diags = r.readyToSend(ctx, plan, leftNothing); from.content != nil {
-		plan.FileSHA512 = types.StringValue(from.content.SHA512)
-	}
-	return from, diags
-}
-
 // turn waits until no other clone of the same source is being made in this run.
 func (r *lifecycle) turn(ctx context.Context, plan *model, left string) (pass func(), diags diag.Diagnostics) {
 	use, needed := r.sourceUse(plan)
@@ -97,14 +65,6 @@ func (r *lifecycle) turn(ctx context.Context, plan *model, left string) (pass fu
 			fmt.Sprintf("It was waiting for another clone of the image %q to be ready, because Harvester fails to make two at a time. %s", use.Image, left), err)}
 	}
 	return pass, nil
-}
-
-// readyToSend checks the way to the upload API and reads the file.
-func (r *lifecycle) readyToSend(ctx context.Context, plan *model, left string) (*transfer.Content, diag.Diagnostics) {
-	if err := r.Session.Client.ProbeHarvesterAPI(ctx); err != nil {
-		return nil, diag.Diagnostics{diagnose.API("upload", plan.title(), left, err)}
-	}
-	return plan.content(ctx, left)
 }
 
 // slot waits for a place among the parallel uploads. It is taken before the

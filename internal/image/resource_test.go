@@ -347,6 +347,7 @@ func TestAccImage_refusedBeforeAnythingIsMade(t *testing.T) {
 		"clone, no params":   {strings.Replace(replace(`"upload"`, `"clone"`), "file_path", "#", 1), `needs\s+security_parameters`},
 		"timeout":            {upload(name, path, `timeouts { create = "soon" }`), `Invalid duration`},
 		"reserved tag label": {upload(name, path, `labels = { "tag.harvesterhci.io/x" = "y" }`), `put it into tags`},
+		"Harvester's label":  {upload(name, path, `labels = { "harvesterhci.io/imageDisplayName" = "y" }`), `Invalid label(?s:.*)set\s+this\s+label`},
 	} {
 		t.Run(label, func(t *testing.T) {
 			t.Parallel()

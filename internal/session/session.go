@@ -45,6 +45,10 @@ type Session struct {
 	// refused for its present state. Classes are the storage classes that it makes.
 	Images  Promises[ImageID]
 	Classes Promises[ClassName]
+	// ImageFates are what becomes of the images that exist.
+	ImageFates Fates[ImageID]
+	// Files are those that downloads of this walk write.
+	Files Claims
 
 	// Machines are the virtual machines of this walk, and the volumes they let go of.
 	Machines Machines

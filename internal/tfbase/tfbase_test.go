@@ -89,7 +89,7 @@ func TestRules(t *testing.T) {
 		rule      validator.String
 		good, bad []string
 	}{
-		"name":     {Name(), []string{"a", "a-1.b"}, []string{"", "A", "a_b", "-a"}},
+		"name": {Name(), []string{"a", "a-1.b"}, []string{"", "A", "a_b", "-a"}},
 		"label": {
 			LabelKey(),
 			[]string{"team", "example.com/team", "notharvesterhci.io/x", "harvesterhci.io/os-type", "harvesterhci.io/maintain-mode-strategy", "recurring-job.longhorn.io/source"},

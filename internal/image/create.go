@@ -5,21 +5,15 @@ package image
 
 import (
 	"context"
-	"fmt"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
-	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
-	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
 // create makes the object, or takes over the one that an earlier apply with the same intent made before
@@ -43,19 +37,6 @@ func (r *lifecycle) create(ctx context.Context, plan *model, from material) (ima
 		return r.takeOver(ctx, plan, existing, wanted)
 	}
 	return creation.Run(ctx)
-}
-
-// send makes the object. Harvester looks at the display name before Kubernetes looks at the name.
-func (r *lifecycle) send(ctx context.Context, plan *model, wanted *api.VirtualMachineImage) (*api.VirtualMachineImage, error) {
-	for {
-		image, err := r.images.Create(ctx, wanted.Namespace, wanted)
-		if !apierrors.IsConflict(err) {
-			return image, err
-		}
-		if err := r.displayNameTaken(ctx, plan); err != nil {
-			return nil, err
-		}
-	}
 }
 
 // intent is the fingerprint of what an image is made from.
@@ -96,33 +77,4 @@ func (r *lifecycle) discard(ctx context.Context, plan *model, image *api.Virtual
 		return &objects.DescribedError{Diagnostics: diags}
 	}
 	return apierrors.NewNotFound(api.Images.GroupResource(), image.Name)
-}
-
-// displayNameTaken tells an image that has the display name from one that had it a
-// moment ago, whose end Harvester has not noticed yet (no error), and from the very image that is wanted.
-func (r *lifecycle) displayNameTaken(ctx context.Context, plan *model) error {
-	others, err := r.images.List(ctx, plan.Namespace.ValueString(), api.LabelImageDisplayName+"="+plan.DisplayName.ValueString())
-	if err != nil {
-		return err
-	}
-	for _, other := range others {
-		if other.Name == plan.Name.ValueString() {
-			return apierrors.NewAlreadyExists(api.Images.GroupResource(), other.Name)
-		}
-		if other.DeletionTimestamp == nil {
-			return &objects.DescribedError{Diagnostics: diag.Diagnostics{taken(plan, &other, leftNothing)}}
-		}
-	}
-	if wait.Pause(ctx, 500*time.Millisecond); ctx.Err() != nil {
-		return &objects.DescribedError{Diagnostics: diag.Diagnostics{diagnose.API("create", plan.title(),
-			"The display name was just given up by another image. "+leftNothing, ctx.Err())}}
-	}
-	return nil
-}
-
-func taken(plan *model, other *api.VirtualMachineImage, left string) diag.Diagnostic {
-	return diag.NewAttributeErrorDiagnostic(path.Root("display_name"), "Display name is taken", strings.TrimSpace(fmt.Sprintf(
-		"The image %q has the display name %q already; Harvester wants them unique in a namespace.\n\n"+
-			"Choose another display_name, or use or import that image. %s",
-		imagestate.Of(other).ID(), plan.DisplayName.ValueString(), left)))
 }

@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// Fate is what a walk does with an object that exists.
+// Fate is what a walk does with an object.
 type Fate int
 
 // The fates of an object.
@@ -16,6 +16,7 @@ const (
 	Untold Fate = iota // no plan has said
 	Stays              // with what others may want of it
 	Leaves             // it is deleted, or another is made in its place
+	Comes              // it is made
 )
 
 // Fates knows what becomes of the objects of one kind in this walk. Terraform plans and applies objects that do not refer to one

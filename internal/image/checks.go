@@ -5,6 +5,7 @@ package image
 
 import (
 	"context"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -39,23 +40,43 @@ type checking struct {
 // creation is the list of what would refuse to make the image. It returns what the image is made from, as far as
 // that is known.
 func (c *checking) creation(ctx context.Context) (from material, diags diag.Diagnostics) {
-	for _, check := range []func(context.Context, *material) diag.Diagnostics{
-		c.way, c.content, c.source, c.volume, c.class,
-	} {
-		if diags.Append(check(ctx, &from)...); diags.HasError() {
-			break
+	asking, cancel := c.asking(ctx)
+	defer cancel()
+	for _, check := range []func(context.Context, *material) diag.Diagnostics{c.way, c.source, c.volume, c.class} {
+		if diags.Append(check(asking, &from)...); diags.HasError() {
+			return from, diags
 		}
+	}
+	if len(diags) == 0 { // Harvester would only say again what is found already
+		diags.Append(c.rehearsal(asking)...)
+	}
+	if !diags.HasError() {
+		diags.Append(c.content(ctx, &from)...)
 	}
 	return from, diags
 }
 
 // sending is the list of what would refuse to send the data of an image that exists.
 func (c *checking) sending(ctx context.Context) (from material, diags diag.Diagnostics) {
-	if diags = c.way(ctx, &from); !diags.HasError() {
+	asking, cancel := c.asking(ctx)
+	defer cancel()
+	if diags = c.way(asking, &from); !diags.HasError() {
 		diags.Append(c.content(ctx, &from)...)
 	}
 	return from, diags
 }
+
+// asking bounds what a plan asks the cluster: one that does not answer is no reason to refuse. To read the file takes
+// as long as it takes.
+func (c *checking) asking(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.applying {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, untilAnswered)
+}
+
+// untilAnswered is how long the checks of a plan may take in all, for one image.
+const untilAnswered = 30 * time.Second
 
 // way: uploads take Harvester's own API.
 func (c *checking) way(ctx context.Context, _ *material) diag.Diagnostics {
@@ -66,35 +87,6 @@ func (c *checking) way(ctx context.Context, _ *material) diag.Diagnostics {
 		return diag.Diagnostics{diagnose.API("upload", c.plan.title(), c.left, err)}
 	}
 	return nil
-}
-
-// content: the file. A plan reads all of it only if nothing less tells whether it is right.
-func (c *checking) content(ctx context.Context, from *material) (diags diag.Diagnostics) {
-	switch {
-	case !c.plan.uploads():
-		return nil
-	case c.applying:
-		from.content, diags = c.plan.content(ctx, c.left)
-		return diags
-	case !tfbase.Known(c.plan.FilePath, c.plan.Decompress):
-		return nil
-	}
-	file, err := c.plan.file()
-	switch {
-	case transfer.Missing(err) && !c.plan.FilePath.IsNull():
-		return diag.Diagnostics{c.plan.awaited(err)}
-	case err == nil && (c.plan.Checksum.ValueString() != "" || packed(file, c.plan.treatment())):
-		_, diags = c.plan.content(ctx, c.left)
-	default:
-		_, diags = c.plan.inspect(ctx, c.left)
-	}
-	return diags.Errors() // apply warns of the rest
-}
-
-// packed says that only unpacking the file shows whether it is whole.
-func packed(file transfer.File, treatment transfer.Treatment) bool {
-	format, err := file.Packing()
-	return treatment.Decompress && err == nil && format != transfer.Raw
 }
 
 // source: the image that a clone is made from.
@@ -142,6 +134,43 @@ func (c *checking) class(ctx context.Context, from *material) diag.Diagnostics {
 	return c.planEncryption(ctx, c.plan, from.source)
 }
 
+// rehearsal: Harvester's own webhooks. At apply the creation itself asks them.
+func (c *checking) rehearsal(ctx context.Context) diag.Diagnostics {
+	if c.applying || !c.looks() {
+		return nil
+	}
+	return c.rehearse(ctx, c.plan)
+}
+
+// content: the file. A plan reads all of it only if nothing less tells whether it is right.
+func (c *checking) content(ctx context.Context, from *material) (diags diag.Diagnostics) {
+	switch {
+	case !c.plan.uploads():
+		return nil
+	case c.applying:
+		from.content, diags = c.plan.content(ctx, c.left)
+		return diags
+	case !tfbase.Known(c.plan.FilePath, c.plan.Decompress):
+		return nil
+	}
+	file, err := c.plan.file()
+	switch {
+	case transfer.Missing(err) && !c.plan.FilePath.IsNull():
+		return diag.Diagnostics{c.plan.awaited(err)}
+	case err == nil && (c.plan.Checksum.ValueString() != "" || packed(file, c.plan.treatment())):
+		_, diags = c.plan.content(ctx, c.left)
+	default:
+		_, diags = c.plan.inspect(ctx, c.left)
+	}
+	return diags.Errors() // apply warns of the rest
+}
+
+// packed says that only unpacking the file shows whether it is whole.
+func packed(file transfer.File, treatment transfer.Treatment) bool {
+	format, err := file.Packing()
+	return treatment.Decompress && err == nil && format != transfer.Raw
+}
+
 // ready checks everything that can be checked before the first write, and
 // returns what the image is made from.
 func (r *lifecycle) ready(ctx context.Context, plan *model) (from material, diags diag.Diagnostics) {
@@ -169,7 +198,9 @@ func (r *lifecycle) planning(plan *model) *checking {
 }
 
 // looks says that plans are checked against the cluster.
-func (r *lifecycle) looks() bool { return r.Session != nil && r.Session.PlanChecks != session.ChecksOff }
+func (r *lifecycle) looks() bool {
+	return r.Session != nil && r.Session.PlanChecks != session.ChecksOff
+}
 
 // soften is how the plan tells what it finds, by plan_checks.
 func (r *lifecycle) soften(found ...diag.Diagnostic) diag.Diagnostics {

@@ -179,7 +179,9 @@ func (r *lifecycle) applies(state *model, req resource.ModifyPlanRequest) bool {
 }
 
 // restated says that the configuration states another checksum than before.
-func restated(plan, state *model) bool { return !plan.Checksum.IsNull() && !plan.Checksum.Equal(state.Checksum) }
+func restated(plan, state *model) bool {
+	return !plan.Checksum.IsNull() && !plan.Checksum.Equal(state.Checksum)
+}
 
 // planChecksum compares a checksum that was added or changed with the data that the image has. It may be that of the
 // file as it is, or of what was sent of it.
@@ -206,6 +208,8 @@ func (r *lifecycle) adoptContent(
 ) diag.Diagnostics {
 	stored, ours := "", true
 	if r.Session != nil {
+		ctx, cancel := r.planning(plan).asking(ctx)
+		defer cancel()
 		if image, err := r.images.Get(ctx, plan.Namespace.ValueString(), plan.Name.ValueString()); err == nil {
 			stored, ours = r.storedChecksum(ctx, image), r.identity(ctx, req.Private, plan).Is(image)
 		}

@@ -5,7 +5,6 @@ package image
 
 import (
 	"context"
-	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -77,21 +76,10 @@ func (r *lifecycle) planCreate(ctx context.Context, plan *model) (diags diag.Dia
 		_, diags = r.planning(plan).creation(ctx)
 		diags = r.soften(diags...)
 	}
-	if r.looks() && !diags.HasError() && !blames(diags, "storage_class_name") { // Harvester would only say again what is found already
-		diags.Append(r.rehearse(ctx, plan)...)
-	}
 	if !diags.HasError() {
 		r.promise(plan)
 	}
 	return diags
-}
-
-// blames says that a finding is about an argument.
-func blames(found diag.Diagnostics, argument string) bool {
-	return slices.ContainsFunc(found, func(one diag.Diagnostic) bool {
-		at, ok := one.(diag.DiagnosticWithPath)
-		return ok && at.Path().Equal(path.Root(argument))
-	})
 }
 
 // promise tells the gate that this run makes the image ready.

@@ -56,11 +56,11 @@ func sourceAttributes() map[string]schema.Attribute {
 	replace := []planmodifier.String{stringplanmodifier.RequiresReplace()}
 	return map[string]schema.Attribute{
 		"display_name": tfbase.Advised(schema.StringAttribute{
-			Required:            true,
+			Required: true,
 			MarkdownDescription: "The name people see, unique in the namespace. Newer versions of Harvester (1.7.3, 1.8.2 and later) take only values of Kubernetes labels: " +
 				"at most 63 letters, digits, `-`, `_` and `.`, without spaces; the plan asks the server.",
-			PlanModifiers:       replace,
-			Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
+			PlanModifiers: replace,
+			Validators:    []validator.String{stringvalidator.LengthAtLeast(1)},
 		}, "A change replaces the image."),
 		"source_type": tfbase.Advised(schema.StringAttribute{
 			Required: true,

@@ -97,8 +97,8 @@ func (m *model) content(ctx context.Context, left string) (*transfer.Content, di
 	}
 	if stated := m.Checksum.ValueString(); stated != "" && stated != content.SHA512 && stated != content.FileSHA512 {
 		return nil, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("checksum"), "Checksum does not match", fmt.Sprintf(
-			"The file %q is not what checksum says: its SHA-512 is\n  %s\n%s\n\n"+
-				"Either the checksum is for another file, or the file is damaged.", file.Path, content.FileSHA512, left))}
+			"The file %q is not what checksum says: its SHA-512 is\n  %s\n\n"+
+				"Either the checksum is for another file, or the file is damaged. %s", file.Path, content.FileSHA512, left))}
 	}
 	return &content, behind(content)
 }

@@ -335,11 +335,10 @@ func TestAccImage_refusedBeforeAnythingIsMade(t *testing.T) {
 	good := upload(name, path, "")
 	replace := func(old, updated string) string { return strings.Replace(good, old, updated, 1) }
 	for label, test := range map[string]struct{ config, wants string }{
-		"no file":            {replace(path, path+".missing"), `File not usable(?s:.*)does\s+not\s+exist`},
 		"no path":            {regexp.MustCompile(`file_path.*`).ReplaceAllString(good, ""), `Missing file`},
 		"url with upload":    {upload(name, path, `url = "https://example.com/x"`), `Argument without use`},
 		"download, no url":   {strings.Replace(replace(`"upload"`, `"download"`), "file_path", "#", 1), `Missing argument(?s:.*)needs\s+url`},
-		"display name":       {replace(name+".img", "with spaces"), `Invalid display name`},
+		"url":                {strings.Replace(replace(`"upload"`, `"download"`), "file_path", "url = \"s3://bucket/disk.qcow2\" #", 1), `Invalid URL(?s:.*)http\s+and\s+https`},
 		"checksum":           {upload(name, path, `checksum = "abc"`), `SHA-512`},
 		"name":               {replace(fmt.Sprintf("%q", name), `"Not_A_Name"`), `Invalid name`},
 		"source type":        {replace(`"upload"`, `"magic"`), `source_type`},

@@ -608,8 +608,11 @@ func TestAccImage_kubeAPIServerKubeconfig(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             gone(cluster, name),
 		Steps: []resource.TestStep{
-			{Config: provider + upload(name, path, ""), ExpectError: regexp.MustCompile(`(?s)Harvester API not reachable.*Nothing was created.*:?6443`)},
+			{Config: provider + upload(name, path, ""), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)Harvester API not reachable.*terraform\s+destroy.*:?6443`)},
 			{Config: upload(name, path, "")},
+			{ // a replacement would destroy the image before it is noticed that there is no way for the new one
+				Config: provider + strings.Replace(upload(name, path, ""), ".img\"", "-2.img\"", 1), ExpectError: regexp.MustCompile(`Harvester API not reachable`),
+			},
 			{Config: provider + upload(name, path, `description = "by kube-apiserver"`)},
 		},
 	})

@@ -4,6 +4,7 @@
 package image
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -159,7 +160,7 @@ func (r *lifecycle) compareContent(
 		plan.FileSHA512 = state.FileSHA512
 	case stored == "":
 		resp.Diagnostics.Append(r.adoptContent(ctx, plan, content, req, resp)...)
-	case r.applies(state, req):
+	case r.applies(ctx, plan, state, req.Private, !req.Plan.Raw.Equal(req.State.Raw)):
 		resp.Diagnostics.AddAttributeError(filePath, "File changed since the plan", fmt.Sprintf(
 			"The file %q is not what it was when the plan was made: it has other content now than the %s, which would have to be made anew for it. "+
 				"The plan did not say so, so nothing was changed.\n\nPlan again (with a refresh), then apply that plan.", content.File.Path, plan.title()))
@@ -171,11 +172,32 @@ func (r *lifecycle) compareContent(
 	}
 }
 
-// applies tells the planning of an apply, which must come to the same as the plan, from the plan itself. Only a plan
-// refreshes, and an apply plans only what is to change. A plan without refresh for an image that changes otherwise, too, is taken for an apply.
-func (r *lifecycle) applies(state *model, req resource.ModifyPlanRequest) bool {
-	changes := !req.Plan.Raw.Equal(req.State.Raw) || state.State.ValueString() != string(imagestate.Active)
-	return changes && r.Session != nil && !r.Session.ImageFates.WasRead(session.ImageID(state.id()))
+// applies tells the planning of an apply, which must come to the same as the plan, from the plan itself: only a plan
+// refreshes, an apply plans only what is to change, and what it finds is another file than the last refresh saw. A plan
+// without refresh that meets all of that is taken for an apply.
+func (r *lifecycle) applies(ctx context.Context, plan, state *model, private privateState, changes bool) bool {
+	changes = changes || state.State.ValueString() != string(imagestate.Active)
+	if !changes || r.Session == nil || r.Session.ImageFates.WasRead(session.ImageID(state.id())) || !plan.FilePath.Equal(state.FilePath) {
+		return false
+	}
+	seen, _ := private.GetKey(ctx, keySight) // an unreadable note is as good as none
+	return seen != nil && !bytes.Equal(seen, plan.sight())
+}
+
+// keySight notes in the private state, at each Read, which file there was.
+const keySight = "sight"
+
+// sight is the file as it lies there, unread: its size, times and place.
+func (m *model) sight() []byte {
+	var seen transfer.Seen
+	if file, err := m.file(); err == nil {
+		seen = file.Unscanned(false).Seen()
+	}
+	text, err := json.Marshal(seen)
+	if err != nil {
+		return nil // a path that is no text is not worth remembering
+	}
+	return text
 }
 
 // restated says that the configuration states another checksum than before.

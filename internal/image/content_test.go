@@ -4,6 +4,8 @@
 package image
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -71,34 +73,59 @@ func request(t *testing.T, state *model, changes bool) resource.ModifyPlanReques
 
 func TestOtherContentOfTheFile(t *testing.T) {
 	t.Parallel()
-	const replaced, refused = "replaced", "Error File changed since the plan file_path"
+	for sha512, replaces := range map[string]bool{"old": false, "new": true} {
+		r := against(t, nil, session.ChecksError)
+		state := uploading("disk.raw")
+		state.State, state.FileSHA512 = types.StringValue(string(imagestate.Active)), types.StringValue("old")
+		plan, resp := state, resource.ModifyPlanResponse{}
+		r.compareContent(t.Context(), &plan, &state, transfer.Content{SHA512: sha512}, request(t, &state, true), &resp)
+		if len(resp.Diagnostics) > 0 || len(resp.RequiresReplace) > 0 != replaces || plan.FileSHA512.IsUnknown() != replaces {
+			t.Errorf("%s: got %v, %v, %v", sha512, resp.Diagnostics, resp.RequiresReplace, plan.FileSHA512)
+		}
+	}
+}
+
+// An apply must come to the same as its plan, so a file that has changed since is an error there.
+func TestApplyIsToldFromThePlan(t *testing.T) {
+	t.Parallel()
+	const file, other, missing = "disk.raw", "other.raw", "missing.raw"
 	for name, test := range map[string]struct {
-		sha512    string
+		seen      string // by the last refresh; "" if there was none
+		path      string // in the state
 		state     imagestate.State
-		refreshed bool // which is so in a plan only
+		refreshed bool // in this walk, which is so in a plan only
 		changes   bool
-		want      string
+		want      bool
 	}{
-		"same content":                             {sha512: "old", state: imagestate.Active, changes: true},
-		"other content, in a plan":                 {sha512: "new", state: imagestate.Active, refreshed: true, changes: true, want: replaced},
-		"other content, in a plan without refresh": {sha512: "new", state: imagestate.Active, want: replaced},
-		"other content, in an apply":               {sha512: "new", state: imagestate.Active, changes: true, want: refused},
-		"other content, to be finished by apply":   {sha512: "new", state: imagestate.Uploading, want: refused},
+		"another file than the plan saw":           {seen: other, path: file, state: imagestate.Active, changes: true, want: true},
+		"a file that was not there":                {seen: missing, path: file, state: imagestate.Active, changes: true, want: true},
+		"an image to be finished":                  {seen: other, path: file, state: imagestate.Uploading, want: true},
+		"a plan":                                   {seen: other, path: file, state: imagestate.Active, refreshed: true, changes: true},
+		"a plan without refresh, nothing else":     {seen: other, path: file, state: imagestate.Active},
+		"a plan without refresh, after a refresh":  {seen: file, path: file, state: imagestate.Active, changes: true},
+		"a plan without refresh, never before one": {path: file, state: imagestate.Active, changes: true},
+		"another path":                             {seen: other, path: other, state: imagestate.Active, changes: true},
 	} {
+		folder := t.TempDir()
+		at := func(name string) types.String { return types.StringValue(filepath.Join(folder, name)) }
+		for _, name := range []string{file, other} {
+			if err := os.WriteFile(at(name).ValueString(), []byte(name), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
 		r := against(t, nil, session.ChecksError)
 		if test.refreshed {
 			r.Session.ImageFates.Read("default/a")
 		}
-		state := uploading("disk.raw")
-		state.State, state.FileSHA512 = types.StringValue(string(test.state)), types.StringValue("old")
-		plan, resp := state, resource.ModifyPlanResponse{}
-		r.compareContent(t.Context(), &plan, &state, transfer.Content{SHA512: test.sha512}, request(t, &state, test.changes), &resp)
-		got := heads(resp.Diagnostics)
-		if len(resp.RequiresReplace) > 0 {
-			got += replaced
+		plan, state, private := uploading(""), uploading(""), notes{}
+		plan.FilePath, state.FilePath, state.State = at(file), at(test.path), types.StringValue(string(test.state))
+		if test.seen != "" {
+			saw := uploading("")
+			saw.FilePath = at(test.seen)
+			private[keySight] = saw.sight()
 		}
-		if got != test.want || (test.want == replaced) != plan.FileSHA512.IsUnknown() {
-			t.Errorf("%s: got %q (%v), want %q", name, got, plan.FileSHA512, test.want)
+		if got := r.applies(t.Context(), &plan, &state, private, test.changes); got != test.want {
+			t.Errorf("%s: taken for an apply is %v", name, got)
 		}
 	}
 }

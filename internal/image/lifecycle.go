@@ -128,6 +128,9 @@ func (r *lifecycle) Read(ctx context.Context, req resource.ReadRequest, resp *re
 	}
 	terminal := strconv.FormatBool(imagestate.Of(image).Terminal)
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, keyTerminal, []byte(terminal))...)
+	if state.uploads() && !state.FilePath.IsNull() {
+		resp.Diagnostics.Append(resp.Private.SetKey(ctx, keySight, state.sight())...)
+	}
 	r.recognize(ctx, &state, image, resp.Private, ours)
 	resp.Diagnostics.Append(r.save(ctx, &state, image, &resp.State)...)
 }

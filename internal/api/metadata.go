@@ -3,6 +3,11 @@
 
 package api
 
+import (
+	"slices"
+	"strings"
+)
+
 // Labels and annotations that Harvester and its dashboard give a meaning to.
 const (
 	// AnnotationDescription is what the dashboard shows and edits as description.
@@ -33,9 +38,29 @@ const (
 	// LabelTagPrefix precedes the key of what the dashboard calls a tag.
 	LabelTagPrefix = "tag.harvesterhci.io/"
 
-	// LabelHarvesterPrefix precedes the labels Harvester keeps for itself.
-	LabelHarvesterPrefix = "harvesterhci.io/"
+	// domainHarvester is that of the labels and annotations of Harvester and its controllers; they use domains below it as well.
+	domainHarvester = "harvesterhci.io"
 )
+
+// usersLabels are those of Harvester's labels that people set: its dashboard offers them in forms, its documentation
+// asks for them (enhancements/20240605-enhanced-maintenance-mode.md), and no controller writes them.
+var usersLabels = []string{
+	"harvesterhci.io/os", "harvesterhci.io/os-type", "harvesterhci.io/image-type", "harvesterhci.io/maintain-mode-strategy",
+	"harvesterhci.io/cloud-init-template", "guestcluster.harvesterhci.io/name",
+}
+
+// HarvestersLabel says that a label is under Harvester's domain, or one below it.
+func HarvestersLabel(key string) bool {
+	domain, _, qualified := strings.Cut(key, "/")
+	return qualified && (domain == domainHarvester || strings.HasSuffix(domain, "."+domainHarvester))
+}
+
+// ReservedLabel says that a label belongs to Harvester or one of its controllers, such as
+// harvesterhci.io/imageDisplayName (pkg/util/constants.go), network.harvesterhci.io/type and loadbalancer.harvesterhci.io/vid: they
+// write it and rely on it, so nobody else may. A tag is none.
+func ReservedLabel(key string) bool {
+	return HarvestersLabel(key) && !strings.HasPrefix(key, LabelTagPrefix) && !slices.Contains(usersLabels, key)
+}
 
 // Condition is one entry of status.conditions of Harvester's own kinds.
 type Condition struct {

@@ -71,7 +71,7 @@ func (imageInfo) Run(ctx context.Context, req function.RunRequest, resp *functio
 func look(ctx context.Context, path string) (info, error) {
 	// As harvester_image treats it unless told otherwise, so that what is found out serves both.
 	treatment := transfer.Treatment{Decompress: true, Pad: true}
-	file, err := transfer.Inspect(path)
+	file, err := transfer.Inspect(transfer.Home(path))
 	if err != nil {
 		return info{}, err
 	}

@@ -4,6 +4,7 @@
 package image
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,13 +19,17 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
 )
 
-// Values of decompress.
+// Values of decompress and of file_changes.
 const (
 	decompressAuto = "auto"
 	decompressNone = "none"
+	changesReplace = "replace"
+	changesIgnore  = "ignore"
 )
 
 // keyFile notes in the private state what was found in the file, so that an
@@ -42,14 +47,18 @@ func (m *model) treatment() transfer.Treatment {
 // uploads says that the image's data comes from here.
 func (m *model) uploads() bool { return m.SourceType.ValueString() == api.SourceUpload }
 
+// file looks for file_path.
+func (m *model) file() (transfer.File, error) {
+	return transfer.Inspect(transfer.Home(m.FilePath.ValueString()))
+}
+
 // inspect looks at file_path without reading all of it.
 func (m *model) inspect(ctx context.Context, left string) (transfer.File, diag.Diagnostics) {
-	at := path.Root("file_path")
 	if m.FilePath.IsNull() {
-		return transfer.File{}, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(at, "Missing file",
+		return transfer.File{}, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(filePath, "Missing file",
 			strings.TrimSpace(fmt.Sprintf("The %s is to be uploaded, but file_path does not say from where. %s", m.title(), left)))}
 	}
-	file, err := transfer.Inspect(m.FilePath.ValueString())
+	file, err := m.file()
 	if err == nil {
 		_, _, err = file.Preflight(ctx, m.treatment())
 	}
@@ -59,12 +68,22 @@ func (m *model) inspect(ctx context.Context, left string) (transfer.File, diag.D
 	return file, nil
 }
 
+var filePath = path.Root("file_path")
+
 func (m *model) fileDiagnostic(err error, left string) diag.Diagnostic {
 	if !errors.As(err, new(*transfer.FileError)) { // the run was interrupted, or its time is over
 		return diagnose.API("upload", m.title(), left, err)
 	}
-	return diag.NewAttributeErrorDiagnostic(path.Root("file_path"), "File not usable", strings.TrimSpace(fmt.Sprintf(
+	return diag.NewAttributeErrorDiagnostic(filePath, "File not usable", strings.TrimSpace(fmt.Sprintf(
 		"The %s cannot be uploaded: %s. The path is looked up on the machine that runs Terraform, in its working directory. %s", m.title(), err, left)))
+}
+
+// awaited: what makes the file may be part of the same run.
+func (m *model) awaited(err error) diag.Diagnostic {
+	return diag.NewAttributeWarningDiagnostic(filePath, "File not found", fmt.Sprintf(
+		"To upload the %s, apply needs a file that is not there yet: %s. That is well if this run makes it; let the image depend on what does "+
+			"(depends_on), so that Terraform does it first. Apply checks the file before it makes the image.\n\n"+
+			"The path is looked up on the machine that runs Terraform, in its working directory.", m.title(), err))
 }
 
 // content reads the file, unless it is known, and compares it with checksum.
@@ -79,8 +98,8 @@ func (m *model) content(ctx context.Context, left string) (*transfer.Content, di
 	}
 	if stated := m.Checksum.ValueString(); stated != "" && stated != content.SHA512 && stated != content.FileSHA512 {
 		return nil, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("checksum"), "Checksum does not match", fmt.Sprintf(
-			"The file %q is not what checksum says: its SHA-512 is\n  %s\n%s\n\n"+
-				"Either the checksum is for another file, or the file is damaged.", file.Path, content.FileSHA512, left))}
+			"The file %q is not what checksum says: its SHA-512 is\n  %s\n\n"+
+				"Either the checksum is for another file, or the file is damaged. %s", file.Path, content.FileSHA512, left))}
 	}
 	return &content, behind(content)
 }
@@ -90,7 +109,7 @@ func behind(content transfer.Content) diag.Diagnostics {
 	if !content.Behind {
 		return nil
 	}
-	return diag.Diagnostics{diag.NewAttributeWarningDiagnostic(path.Root("file_path"), "Data after the packed data", fmt.Sprintf(
+	return diag.Diagnostics{diag.NewAttributeWarningDiagnostic(filePath, "Data after the packed data", fmt.Sprintf(
 		"The file %q goes on after its packed data ends. What stands there was left out, as gunzip and bunzip2 leave it out; all before it was unpacked, "+
 			"and its checksums are right. Some vendors put a signature there. If the file should hold more, it is damaged.", content.File.Path))}
 }
@@ -99,31 +118,107 @@ func behind(content transfer.Content) diag.Diagnostics {
 // content is the same image, other content is another image. A file that is not
 // there says nothing.
 func (r *lifecycle) planContent(ctx context.Context, plan, state *model, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if !plan.uploads() || plan.FilePath.IsNull() || plan.FilePath.IsUnknown() || plan.Decompress.IsUnknown() {
+	if !plan.uploads() {
 		return
 	}
-	file, err := transfer.Inspect(plan.FilePath.ValueString())
+	var content *transfer.Content
+	ignored := plan.FileChanges.ValueString() == changesIgnore && state.State.ValueString() == string(imagestate.Active)
+	if !ignored || restated(plan, state) {
+		content = r.found(ctx, plan, req, resp)
+	}
+	if content != nil && !ignored {
+		r.compareContent(ctx, plan, state, *content, req, resp)
+	}
+	planChecksum(plan, state, content, resp)
+}
+
+// found reads the file, unless it is known; nil if it is not there, or cannot be read.
+func (r *lifecycle) found(ctx context.Context, plan *model, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) *transfer.Content {
+	if !tfbase.Known(plan.FilePath, plan.Decompress) || plan.FilePath.IsNull() {
+		return nil
+	}
+	file, err := plan.file()
 	if err != nil {
-		return
+		return nil
 	}
 	content, known := remembered(ctx, req.Private).Of(file, plan.treatment())
 	if !known {
 		if content, err = transfer.UserCache().Scan(ctx, file, plan.treatment()); err != nil {
-			resp.Diagnostics.Append(plan.fileDiagnostic(err, ""))
-			return
+			resp.Diagnostics.Append(r.soften(plan.fileDiagnostic(err, r.planning(plan).left))...)
+			return nil
 		}
 		resp.Diagnostics.Append(remember(ctx, resp.Private, content)...)
 	}
-	switch state.FileSHA512.ValueString() {
-	case content.SHA512:
+	return &content
+}
+
+func (r *lifecycle) compareContent(
+	ctx context.Context, plan, state *model, content transfer.Content, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse,
+) {
+	switch stored := state.FileSHA512.ValueString(); {
+	case stored == content.SHA512:
 		plan.FileSHA512 = state.FileSHA512
-	case "":
+	case stored == "":
 		resp.Diagnostics.Append(r.adoptContent(ctx, plan, content, req, resp)...)
+	case r.applies(ctx, plan, state, req.Private, !req.Plan.Raw.Equal(req.State.Raw)):
+		resp.Diagnostics.AddAttributeError(filePath, "File changed since the plan", fmt.Sprintf(
+			"The file %q is not what it was when the plan was made: it has other content now than the %s, which would have to be made anew for it. "+
+				"The plan did not say so, so nothing was changed.\n\nPlan again (with a refresh), then apply that plan.", content.File.Path, plan.title()))
 	default:
 		// Unknown, because a value here would be a promise about a file that can
 		// change again before the apply.
 		plan.FileSHA512 = types.StringUnknown()
 		resp.RequiresReplace = append(resp.RequiresReplace, path.Root("file_sha512"))
+	}
+}
+
+// applies tells the planning of an apply, which must come to the same as the plan, from the plan itself: only a plan
+// refreshes, an apply plans only what is to change, and what it finds is another file than the last refresh saw. A plan
+// without refresh that meets all of that is taken for an apply.
+func (r *lifecycle) applies(ctx context.Context, plan, state *model, private privateState, changes bool) bool {
+	changes = changes || state.State.ValueString() != string(imagestate.Active)
+	if !changes || r.Session == nil || r.Session.ImageFates.WasRead(session.ImageID(state.id())) || !plan.FilePath.Equal(state.FilePath) {
+		return false
+	}
+	seen, _ := private.GetKey(ctx, keySight) // an unreadable note is as good as none
+	return seen != nil && !bytes.Equal(seen, plan.sight())
+}
+
+// keySight notes in the private state, at each Read, which file there was.
+const keySight = "sight"
+
+// sight is the file as it lies there, unread: its size, times and place.
+func (m *model) sight() []byte {
+	var seen transfer.Seen
+	if file, err := m.file(); err == nil {
+		seen = file.Unscanned(false).Seen()
+	}
+	text, err := json.Marshal(seen)
+	if err != nil {
+		return nil // a path that is no text is not worth remembering
+	}
+	return text
+}
+
+// restated says that the configuration states another checksum than before.
+func restated(plan, state *model) bool {
+	return !plan.Checksum.IsNull() && !plan.Checksum.Equal(state.Checksum)
+}
+
+// planChecksum compares a checksum that was added or changed with the data that the image has. It may be that of the
+// file as it is, or of what was sent of it.
+func planChecksum(plan, state *model, content *transfer.Content, resp *resource.ModifyPlanResponse) {
+	if !restated(plan, state) {
+		return
+	}
+	has := plan.FileSHA512.ValueString()
+	if has == "" {
+		has = state.FileSHA512.ValueString()
+	}
+	stated := plan.Checksum.ValueString()
+	same := stated != "" && (stated == has || content != nil && content.SHA512 == has && stated == content.FileSHA512)
+	if !same {
+		resp.RequiresReplace = append(resp.RequiresReplace, path.Root("checksum"))
 	}
 }
 
@@ -135,6 +230,8 @@ func (r *lifecycle) adoptContent(
 ) diag.Diagnostics {
 	stored, ours := "", true
 	if r.Session != nil {
+		ctx, cancel := r.planning(plan).asking(ctx)
+		defer cancel()
 		if image, err := r.images.Get(ctx, plan.Namespace.ValueString(), plan.Name.ValueString()); err == nil {
 			stored, ours = r.storedChecksum(ctx, image), r.identity(ctx, req.Private, plan).Is(image)
 		}
@@ -150,7 +247,7 @@ func (r *lifecycle) adoptContent(
 		}
 		return nil
 	}
-	return diag.Diagnostics{diag.NewAttributeWarningDiagnostic(path.Root("file_path"), "File differs from the image", fmt.Sprintf(
+	return diag.Diagnostics{diag.NewAttributeWarningDiagnostic(filePath, "File differs from the image", fmt.Sprintf(
 		"The %s was made from other data than the file %q holds now (SHA-512 %.12s… in the cluster, %.12s… here). It is left as it is.\n\n"+
 			"To make it anew from the file, use terraform apply -replace=<its address>; else correct file_path.",
 		plan.title(), content.File.Path, stored, content.SHA512))}
@@ -160,10 +257,11 @@ func (r *lifecycle) adoptContent(
 // uploaded: it kept the path, but no checksum. So the first plan after a switch has nothing to do, and
 // later ones notice an edited file. A file that is not there or differs is left to the plan.
 func (r *lifecycle) recognize(ctx context.Context, state *model, image *api.VirtualMachineImage, private privateWriter, ours bool) {
-	if !state.uploads() || state.FilePath.IsNull() || !state.FileSHA512.IsNull() || !imagestate.Of(image).Ready() {
+	if !state.uploads() || state.FilePath.IsNull() || !state.FileSHA512.IsNull() || !imagestate.Of(image).Ready() ||
+		state.FileChanges.ValueString() == changesIgnore {
 		return
 	}
-	file, err := transfer.Inspect(state.FilePath.ValueString())
+	file, err := state.file()
 	if err != nil {
 		return
 	}

@@ -7,23 +7,16 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
-	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
-	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
 	"github.com/harvester-community/terraform-provider-harvester/internal/session"
-	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
@@ -33,14 +26,6 @@ const (
 	leftTainted = "The image object exists, marked as tainted: the next apply deletes it and starts over."
 	leftAsIs    = "The image object stays as it is, and the next apply tries again to finish it."
 )
-
-// material is what an image is made from, besides its arguments.
-type material struct {
-	// content is to be sent; nil if nothing is.
-	content *transfer.Content
-	// source is the image that a clone is made from.
-	source *api.VirtualMachineImage
-}
 
 // begin checks all there is to check, waits for a place and makes the object.
 func (r *lifecycle) begin(ctx context.Context, plan *model) (begun beginning, diags diag.Diagnostics) {
@@ -67,29 +52,6 @@ type beginning struct {
 	finish func()
 }
 
-// ready checks everything that can be checked before the first write, and
-// returns what the image is made from.
-func (r *lifecycle) ready(ctx context.Context, plan *model) (from material, diags diag.Diagnostics) {
-	plan.FileSHA512 = types.StringNull()
-	if use, needed := r.sourceUse(plan); needed {
-		if from.source, diags = plancheck.Apply(ctx, r.Session, use); !diags.HasError() {
-			diags = r.applyEncryption(ctx, plan, from.source)
-		}
-		return from, diags
-	}
-	if use, needed := r.exportUse(ctx, plan, r.volume, r.images.Get); needed {
-		_, diags = plancheck.Apply(ctx, r.Session, use)
-		return from, diags
-	}
-	if !plan.uploads() {
-		return from, nil
-	}
-	if from.content, diags = r.readyToSend(ctx, plan, leftNothing); from.content != nil {
-		plan.FileSHA512 = types.StringValue(from.content.SHA512)
-	}
-	return from, diags
-}
-
 // turn waits until no other clone of the same source is being made in this run.
 func (r *lifecycle) turn(ctx context.Context, plan *model, left string) (pass func(), diags diag.Diagnostics) {
 	use, needed := r.sourceUse(plan)
@@ -102,14 +64,6 @@ func (r *lifecycle) turn(ctx context.Context, plan *model, left string) (pass fu
 			fmt.Sprintf("It was waiting for another clone of the image %q to be ready, because Harvester fails to make two at a time. %s", use.Image, left), err)}
 	}
 	return pass, nil
-}
-
-// readyToSend checks the way to the upload API and reads the file.
-func (r *lifecycle) readyToSend(ctx context.Context, plan *model, left string) (*transfer.Content, diag.Diagnostics) {
-	if err := r.Session.Client.ProbeHarvesterAPI(ctx); err != nil {
-		return nil, diag.Diagnostics{diagnose.API("upload", plan.title(), left, err)}
-	}
-	return plan.content(ctx, left)
 }
 
 // enter waits for a place among the parallel uploads. It is taken before the object is made, because
@@ -146,28 +100,6 @@ func (r *lifecycle) create(ctx context.Context, plan *model, from material) (ima
 		return r.takeOver(ctx, plan, existing, wanted)
 	}
 	return creation.Run(ctx)
-}
-
-// lag is how long Harvester may take to notice that a display name was given up.
-const lag = 30 * time.Second
-
-// send makes the object. Harvester looks at the display name before Kubernetes looks at the name.
-func (r *lifecycle) send(ctx context.Context, plan *model, wanted *api.VirtualMachineImage) (*api.VirtualMachineImage, error) {
-	for given := time.Now(); ; {
-		image, err := r.images.Create(ctx, wanted.Namespace, wanted)
-		if !apierrors.IsConflict(err) {
-			return image, err
-		}
-		leaving, wrong := r.displayNameTaken(ctx, plan)
-		switch {
-		case wrong != nil:
-			return nil, wrong
-		case leaving:
-			given = time.Now()
-		case time.Since(given) > lag:
-			return nil, err // it is about something else
-		}
-	}
 }
 
 // intent is the fingerprint of what an image is made from.
@@ -208,35 +140,4 @@ func (r *lifecycle) discard(ctx context.Context, plan *model, image *api.Virtual
 		return &objects.DescribedError{Diagnostics: diags}
 	}
 	return apierrors.NewNotFound(api.Images.GroupResource(), image.Name)
-}
-
-// displayNameTaken tells an image that has the display name from one that is leaving, or that had it a
-// moment ago and whose end Harvester has not noticed yet (no error), and from the very image that is wanted.
-func (r *lifecycle) displayNameTaken(ctx context.Context, plan *model) (leaving bool, err error) {
-	others, err := kube.Retry(ctx, func(ctx context.Context) ([]api.VirtualMachineImage, error) {
-		return r.images.List(ctx, plan.Namespace.ValueString(), api.LabelImageDisplayName+"="+plan.DisplayName.ValueString())
-	})
-	if err != nil {
-		return false, err
-	}
-	for _, other := range others {
-		if other.Name == plan.Name.ValueString() {
-			return false, apierrors.NewAlreadyExists(api.Images.GroupResource(), other.Name)
-		}
-		if other.DeletionTimestamp == nil {
-			return false, &objects.DescribedError{Diagnostics: diag.Diagnostics{taken(plan, &other, leftNothing)}}
-		}
-	}
-	if wait.Pause(ctx, 500*time.Millisecond); ctx.Err() != nil {
-		return false, &objects.DescribedError{Diagnostics: diag.Diagnostics{diagnose.API("create", plan.title(),
-			"The display name was just given up by another image. "+leftNothing, ctx.Err())}}
-	}
-	return len(others) > 0, nil
-}
-
-func taken(plan *model, other *api.VirtualMachineImage, left string) diag.Diagnostic {
-	return diag.NewAttributeErrorDiagnostic(path.Root("display_name"), "Display name is taken", strings.TrimSpace(fmt.Sprintf(
-		"The image %q has the display name %q already; Harvester wants them unique in a namespace.\n\n"+
-			"Choose another display_name, or use or import that image. %s",
-		imagestate.Of(other).ID(), plan.DisplayName.ValueString(), left)))
 }

@@ -31,7 +31,7 @@ import (
 )
 
 // onlyConfigured are the arguments of the resource that no server knows.
-var onlyConfigured = []string{"file_path", "decompress", "stall_timeout", "file_sha512"}
+var onlyConfigured = []string{"file_path", "file_changes", "decompress", "stall_timeout", "file_sha512"}
 
 // Limits of the data source: looking takes seconds, waiting for somebody's upload does not.
 const (
@@ -184,7 +184,7 @@ func (q query) demand(image *api.VirtualMachineImage) diag.Diagnostics {
 func (d *dataSource) find(ctx context.Context, q query) (*api.VirtualMachineImage, diag.Diagnostics) {
 	images := kube.For[api.VirtualMachineImage](d.session.Client, api.Images, api.KindImage)
 	if q.name.IsNull() {
-		return q.findByDisplayName(ctx, images)
+		return d.findByDisplayName(ctx, q, images)
 	}
 	id := tfbase.ID(q.within(), q.name.ValueString())
 	image, err := images.Recent(ctx, q.within(), q.name.ValueString())
@@ -194,6 +194,9 @@ func (d *dataSource) find(ctx context.Context, q query) (*api.VirtualMachineImag
 	switch {
 	case apierrors.IsNotFound(err):
 		absent := imagestate.Absent(id)
+		if comes(ctx, &d.session.ImageFates, session.ImageID(id)) {
+			return nil, diag.Diagnostics{toCome(path.Root("name"), fmt.Sprintf("the image %q", id))}
+		}
 		return nil, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("name"), absent.Summary, absent.Reason+"\n\n"+absent.Remedy)}
 	case err != nil:
 		return nil, diag.Diagnostics{diagnose.API("read", fmt.Sprintf("image %q", id), "", err)}
@@ -205,9 +208,27 @@ func (d *dataSource) find(ctx context.Context, q query) (*api.VirtualMachineImag
 	return image, nil
 }
 
+// untilPlanned is how long a data source that finds no image waits for the plan of one. Terraform begins with all of a
+// plan at about the same time.
+const untilPlanned = 2 * time.Second
+
+func comes[K ~string](ctx context.Context, fates *session.Fates[K], key K) bool {
+	ctx, cancel := context.WithTimeout(ctx, untilPlanned)
+	defer cancel()
+	return fates.Of(ctx, key) == session.Comes
+}
+
+// toCome: Terraform reads a data source with the plan, unless it waits for something that the plan makes.
+func toCome(at path.Path, image string) diag.Diagnostic {
+	return diag.NewAttributeErrorDiagnostic(at, "Image not made yet", fmt.Sprintf(
+		"This very run makes %s, and Terraform reads the data source before that.\n\n"+
+			"Refer to the resource itself instead: harvester_image.<name>.id has what the data source would find. "+
+			"Or let the data source depend on it: depends_on = [harvester_image.<name>].", image))
+}
+
 // findByDisplayName looks at the images themselves: Harvester before 1.7.3 adds
 // the label with the display name only after a while.
-func (q query) findByDisplayName(ctx context.Context, images kube.Resource[api.VirtualMachineImage]) (*api.VirtualMachineImage, diag.Diagnostics) {
+func (d *dataSource) findByDisplayName(ctx context.Context, q query, images kube.Resource[api.VirtualMachineImage]) (*api.VirtualMachineImage, diag.Diagnostics) {
 	all, err := images.List(ctx, q.within(), "")
 	if err != nil {
 		return nil, diag.Diagnostics{diagnose.API("list", fmt.Sprintf("images of the namespace %q", q.within()), "", err)}
@@ -222,6 +243,9 @@ func (q query) findByDisplayName(ctx context.Context, images kube.Resource[api.V
 	at := path.Root("display_name")
 	switch len(matches) {
 	case 0:
+		if comes(ctx, &d.session.DisplayNames, session.DisplayName(tfbase.ID(q.within(), q.displayName.ValueString()))) {
+			return nil, diag.Diagnostics{toCome(at, fmt.Sprintf("the image with the display name %q in the namespace %q", q.displayName.ValueString(), q.within()))}
+		}
 		return nil, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(at, "Image not found", fmt.Sprintf(
 			"No image in the namespace %q has the display name %q. Check both; the names of images are under Images in Harvester's dashboard. "+
 				"If this configuration creates the image, refer to harvester_image.<name> instead of a data source.", q.within(), q.displayName.ValueString()))}

@@ -30,15 +30,15 @@ type objection struct {
 
 // planEncryption judges the storage class of a new image, and the secret behind it, at plan. What does
 // not exist may be made in the same run, so it is a warning; what exists and is wrong is an error.
-func (r *lifecycle) planEncryption(ctx context.Context, plan *model) diag.Diagnostics {
-	if r.Session == nil || r.Session.PlanChecks == session.ChecksOff || plan.Backend.ValueString() == api.BackendCDI {
+func (r *lifecycle) planEncryption(ctx context.Context, plan *model, source *api.VirtualMachineImage) diag.Diagnostics {
+	if !r.looks() || plan.Backend.ValueString() == api.BackendCDI {
 		return nil
 	}
 	op := plan.operation()
 	if op == "" {
 		return r.planPlainClass(ctx, plan)
 	}
-	found := r.objection(ctx, plan, op, r.plannedSource(ctx, plan), r.plannedClass)
+	found := r.objection(ctx, plan, op, source, r.plannedClass)
 	switch {
 	case found == nil:
 		return nil
@@ -52,6 +52,9 @@ func (r *lifecycle) planEncryption(ctx context.Context, plan *model) diag.Diagno
 // applyEncryption judges the same right before the first write.
 func (r *lifecycle) applyEncryption(ctx context.Context, plan *model, source *api.VirtualMachineImage) diag.Diagnostics {
 	op := plan.operation()
+	if op == "" {
+		return nil
+	}
 	if found := r.objection(ctx, plan, op, source, r.class); found != nil {
 		return diag.Diagnostics{plancheck.Applied(found.at, op, found.Refusal)}
 	}

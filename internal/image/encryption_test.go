@@ -130,7 +130,7 @@ func TestEncryptionAtPlanAndApply(t *testing.T) {
 			own.StorageClassName = test.class
 			m := clone{test.operation}.image(&own)
 
-			if got := heads(r.planEncryption(t.Context(), &m)); got != test.plan {
+			if got := heads(r.planEncryption(t.Context(), &m, r.plannedSource(t.Context(), &m))); got != test.plan {
 				t.Errorf("at plan: got %q, want %q", got, test.plan)
 			}
 			image, err := r.images.Get(t.Context(), "vault", "plain")
@@ -174,7 +174,7 @@ func TestPlainClassWarns(t *testing.T) {
 		"not said of what": {types.StringValue("clone"), types.StringValue("locked"), "", ""},
 	} {
 		m := model{SourceType: test.source, StorageClassName: test.class, Backend: types.StringValue(test.backend), SecurityParameters: types.MapUnknown(types.StringType)}
-		if got := heads(r.planEncryption(t.Context(), &m)); got != test.want {
+		if got := heads(r.planEncryption(t.Context(), &m, nil)); got != test.want {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}

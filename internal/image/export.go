@@ -20,16 +20,20 @@ import (
 // find reads an object: kube.Resource's Get or Recent.
 type find[T any] func(ctx context.Context, namespace, name string) (*T, error)
 
+// finders find a volume and an image.
+type finders struct {
+	volume find[corev1.PersistentVolumeClaim]
+	image  find[api.VirtualMachineImage]
+}
+
 // exportUse is the use that an export makes of the image its volume comes from: as
 // long as that is not complete, the volume is empty, and so would be the new
 // image. There is none for a volume that does not exist (yet) or comes from no image.
-func (r *lifecycle) exportUse(
-	ctx context.Context, plan *model, volumes find[corev1.PersistentVolumeClaim], images find[api.VirtualMachineImage],
-) (use plancheck.Use, needed bool) {
-	if r.Session == nil || plan.SourceType.ValueString() != api.SourceExport || plan.PVCName.ValueString() == "" || plan.PVCNamespace.ValueString() == "" {
+func exportUse(ctx context.Context, plan *model, find finders) (use plancheck.Use, needed bool) {
+	if plan.SourceType.ValueString() != api.SourceExport || plan.PVCName.ValueString() == "" || plan.PVCNamespace.ValueString() == "" {
 		return use, false
 	}
-	volume, err := volumes(ctx, plan.PVCNamespace.ValueString(), plan.PVCName.ValueString())
+	volume, err := find.volume(ctx, plan.PVCNamespace.ValueString(), plan.PVCName.ValueString())
 	if err != nil {
 		return use, false // Harvester itself judges the volume
 	}
@@ -38,21 +42,12 @@ func (r *lifecycle) exportUse(
 	if err != nil {
 		return use, false
 	}
-	image, err := images(ctx, namespace, name)
+	image, err := find.image(ctx, namespace, name)
 	leaving := apierrors.IsNotFound(err) || err == nil && imagestate.Of(image).State == imagestate.Terminating
 	if leaving && volume.Status.Phase == corev1.ClaimBound {
 		return use, false // the volume has outlived its image
 	}
 	return plancheck.Use{Image: id, Operation: imagestate.Export, At: path.Root("pvc_name")}, true
-}
-
-// plannedVolume reads a volume as a plan may see it, volume as it is now.
-func (r *lifecycle) plannedVolume(ctx context.Context, namespace, name string) (*corev1.PersistentVolumeClaim, error) {
-	return r.volumes().Recent(ctx, namespace, name)
-}
-
-func (r *lifecycle) volume(ctx context.Context, namespace, name string) (*corev1.PersistentVolumeClaim, error) {
-	return r.volumes().Get(ctx, namespace, name)
 }
 
 func (r *lifecycle) volumes() kube.Resource[corev1.PersistentVolumeClaim] {

@@ -370,16 +370,18 @@ func TestDisplayNameTaken(t *testing.T) {
 		"another has it":            {func(*api.VirtualMachineImage) {}, false, "Display name is taken"},
 		"another is leaving":        {func(i *api.VirtualMachineImage) { i.DeletionTimestamp = new(metav1.Now()) }, true, ""},
 		"the image wanted":          {func(i *api.VirtualMachineImage) { i.Name = "wanted" }, false, "already exists"},
-		"nobody, Harvester may lag": {func(i *api.VirtualMachineImage) { i.Name = "" }, false, ""},
+		"nobody, Harvester may lag": {func(i *api.VirtualMachineImage) { i.Spec.DisplayName = "" }, false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newOneImage(t)
+			plan := full()
+			c.image.Spec.DisplayName = plan.DisplayName.ValueString()
 			test.change(&c.image)
 			r := &lifecycle{images: c.filler("", time.Minute).images}
-			plan := full()
+			r.Session = &session.Session{}
 			plan.Name = types.StringValue("wanted")
-			leaving, err := r.displayNameTaken(t.Context(), &plan)
+			leaving, err := r.displayNameTaken(t.Context(), &plan, time.Hour)
 			if leaving != test.leaving || (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
 				t.Errorf("leaving %v, %v; want %v, %q", leaving, err, test.leaving, test.says)
 			}

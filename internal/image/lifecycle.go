@@ -118,6 +118,7 @@ func (r *lifecycle) Read(ctx context.Context, req resource.ReadRequest, resp *re
 		resp.Diagnostics.Append(r.form.mismatch(image)...)
 		return
 	}
+	r.Session.ImageFates.Read(session.ImageID(state.id()))
 	ours, diags := tfbase.Recognize(ctx, resp.Private, r.identity(ctx, req.Private, &state), image)
 	resp.Diagnostics.Append(diags...)
 	if ours {
@@ -127,6 +128,9 @@ func (r *lifecycle) Read(ctx context.Context, req resource.ReadRequest, resp *re
 	}
 	terminal := strconv.FormatBool(imagestate.Of(image).Terminal)
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, keyTerminal, []byte(terminal))...)
+	if state.uploads() && !state.FilePath.IsNull() {
+		resp.Diagnostics.Append(resp.Private.SetKey(ctx, keySight, state.sight())...)
+	}
 	r.recognize(ctx, &state, image, resp.Private, ours)
 	resp.Diagnostics.Append(r.save(ctx, &state, image, &resp.State)...)
 }
@@ -185,6 +189,7 @@ func (r *lifecycle) Delete(ctx context.Context, req resource.DeleteRequest, resp
 	}
 	ctx, cancel := state.Timeouts.Deleting(ctx, limits)
 	defer cancel()
+	r.Session.ImageFates.Tell(session.ImageID(state.id()), session.Leaves)
 	resp.Diagnostics.Append(r.remove(ctx, &state, r.identity(ctx, req.Private, &state))...)
 }
 

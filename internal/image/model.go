@@ -28,6 +28,7 @@ type model struct {
 	SourceType         types.String `tfsdk:"source_type"`
 	Backend            types.String `tfsdk:"backend"`
 	FilePath           types.String `tfsdk:"file_path"`
+	FileChanges        types.String `tfsdk:"file_changes"`
 	URL                types.String `tfsdk:"url"`
 	PVCNamespace       types.String `tfsdk:"pvc_namespace"`
 	PVCName            types.String `tfsdk:"pvc_name"`

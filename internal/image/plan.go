@@ -5,14 +5,11 @@ package image
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
@@ -24,6 +21,7 @@ import (
 // ModifyPlan checks what can be checked before an apply, plans to finish an
 // image that is not ready, and promises the image to what refers to it.
 func (r *lifecycle) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	r.tellDeletion(ctx, req, resp)
 	if req.Plan.Raw.IsNull() {
 		return
 	}
@@ -43,6 +41,7 @@ func (r *lifecycle) ModifyPlan(ctx context.Context, req resource.ModifyPlanReque
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	r.tellFate(&plan, &state)
 	if tfbase.ReplaceTerminating(ctx, state.State, resp) {
 		return
 	}
@@ -63,28 +62,19 @@ func (r *lifecycle) planFinish(ctx context.Context, plan, state *model, req reso
 		resp.RequiresReplace = append(resp.RequiresReplace, path.Root("state"))
 		return
 	}
+	if plan.uploads() && state.Progress.ValueInt64() == 0 && r.looks() { // the server still wants the data
+		_, found := r.planning(plan).sending(ctx)
+		resp.Diagnostics.Append(r.soften(found...)...)
+	}
 	plan.expectActive()
 	r.promise(plan)
 }
 
 // planCreate checks a creation, or the second half of a replacement.
-func (r *lifecycle) planCreate(ctx context.Context, plan *model) diag.Diagnostics {
-	diags := plan.checkDisplayName()
-	if plan.uploads() && !plan.FilePath.IsUnknown() && !plan.Decompress.IsUnknown() {
-		_, wrong := plan.inspect(ctx, "")
-		diags.Append(wrong...)
-	}
-	if use, needed := r.sourceUse(plan); needed {
-		diags.Append(plancheck.Plan(ctx, r.Session, use)...)
-	}
-	if use, needed := r.exportUse(ctx, plan, r.plannedVolume, r.images.Recent); needed {
-		diags.Append(plancheck.Plan(ctx, r.Session, use)...)
-	}
-	if len(diags) == 0 {
-		diags.Append(r.planEncryption(ctx, plan)...)
-	}
-	if len(diags) == 0 { // Harvester would only say again what is found already
-		diags.Append(r.rehearse(ctx, plan)...)
+func (r *lifecycle) planCreate(ctx context.Context, plan *model) (diags diag.Diagnostics) {
+	if r.Session == nil || r.looks() {
+		_, diags = r.planning(plan).creation(ctx)
+		diags = r.soften(diags...)
 	}
 	if !diags.HasError() {
 		r.promise(plan)
@@ -94,9 +84,51 @@ func (r *lifecycle) planCreate(ctx context.Context, plan *model) diag.Diagnostic
 
 // promise tells the gate that this run makes the image ready.
 func (r *lifecycle) promise(plan *model) {
-	if r.Session != nil && !plan.Name.IsUnknown() && !plan.Namespace.IsUnknown() {
-		r.Session.Images.Add(session.ImageID(plan.id()))
+	if r.Session == nil || plan.Namespace.IsUnknown() {
+		return
 	}
+	if !plan.Name.IsUnknown() {
+		id := session.ImageID(plan.id())
+		r.Session.Images.Add(id)
+		if !r.Session.ImageFates.WasRead(id) {
+			r.Session.ImageFates.Tell(id, session.Comes)
+		}
+	}
+	if display := plan.displayName(); display != "" {
+		r.Session.DisplayNames.Tell(display, session.Comes)
+	}
+}
+
+// tellDeletion tells others that the image goes.
+func (r *lifecycle) tellDeletion(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if r.Session == nil || !req.Plan.Raw.IsNull() || req.State.Raw.IsNull() {
+		return
+	}
+	var state model
+	if resp.Diagnostics.Append(r.form.read(ctx, req.State, &state)...); !resp.Diagnostics.HasError() {
+		r.Session.ImageFates.Tell(session.ImageID(state.id()), session.Leaves)
+	}
+}
+
+// tellFate tells others whether the image keeps its display name. It does not if another is made in its place, under
+// another name.
+func (r *lifecycle) tellFate(plan, state *model) {
+	if r.Session == nil {
+		return
+	}
+	fate := session.Stays
+	if !plan.DisplayName.Equal(state.DisplayName) || !plan.Name.Equal(state.Name) || !plan.Namespace.Equal(state.Namespace) {
+		fate = session.Leaves
+	}
+	r.Session.ImageFates.Tell(session.ImageID(state.id()), fate)
+}
+
+// displayName is the display name within its namespace; "" if it is not known.
+func (m *model) displayName() session.DisplayName {
+	if m.DisplayName.ValueString() == "" || m.Namespace.IsUnknown() {
+		return ""
+	}
+	return session.DisplayName(tfbase.ID(m.Namespace.ValueString(), m.DisplayName.ValueString()))
 }
 
 // final: Harvester will not bring this object to Active any more.
@@ -125,20 +157,6 @@ func known(value types.String) types.String {
 		return types.StringUnknown()
 	}
 	return value
-}
-
-// checkDisplayName applies Harvester's rule to new images only: older ones may
-// have names that its newer versions refuse.
-func (m *model) checkDisplayName() diag.Diagnostics {
-	if m.DisplayName.IsUnknown() {
-		return nil
-	}
-	wrong := validation.IsValidLabelValue(m.DisplayName.ValueString())
-	if len(wrong) == 0 {
-		return nil
-	}
-	return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("display_name"), "Invalid display name", fmt.Sprintf(
-		"Harvester keeps display names as Kubernetes labels and refuses %q: %s.", m.DisplayName.ValueString(), strings.Join(wrong, "; ")))}
 }
 
 // sourceUse is the use a clone makes of its source image, with the argument to blame.

@@ -9,11 +9,12 @@ import (
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
-	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
@@ -22,7 +23,7 @@ import (
 // nothing. What they miss may be made in the same run, so a missing object is a
 // warning; what they find wrong is an error.
 func (r *lifecycle) rehearse(ctx context.Context, plan *model) diag.Diagnostics {
-	if r.Session == nil || r.Session.PlanChecks == session.ChecksOff || !plan.known() {
+	if !plan.known() {
 		return nil
 	}
 	if use, needed := plan.sourceUse(); needed && r.Session.Images.Has(session.ImageID(use.Image)) {
@@ -36,31 +37,31 @@ func (r *lifecycle) rehearse(ctx context.Context, plan *model) diag.Diagnostics 
 		return diags
 	}
 	err := r.images.DryRunCreate(ctx, wanted.Namespace, wanted)
+	if apierrors.IsConflict(err) {
+		if diags = r.rehearsedConflict(ctx, plan); diags.HasError() {
+			return diags
+		}
+		// Harvester looks at the display name first. What it says of the rest, it says to another one.
+		wanted.Spec.DisplayName = "plan-" + objects.Fingerprint(wanted.Namespace, wanted.Name)[:16]
+		err = r.images.DryRunCreate(ctx, wanted.Namespace, wanted)
+	}
+	return append(diags, r.rehearsed(plan, err)...)
+}
+
+// rehearsed is what the answer to a rehearsal means.
+func (r *lifecycle) rehearsed(plan *model, err error) diag.Diagnostics {
 	switch {
-	case err == nil, apierrors.IsAlreadyExists(err), apierrors.IsForbidden(err), !kube.Refused(err) && !apierrors.IsConflict(err):
+	case err == nil, apierrors.IsAlreadyExists(err), apierrors.IsForbidden(err), !kube.Refused(err):
 		return r.Session.Unchecked(err) // a replacement, or something that the apply will report better
-	case apierrors.IsConflict(err):
-		return r.rehearsedConflict(ctx, plan)
 	case strings.Contains(err.Error(), "not found"), r.Session.PlanChecks == session.ChecksWarn:
 		return diag.Diagnostics{diag.NewWarningDiagnostic("Harvester would refuse this now", fmt.Sprintf(
 			"Harvester would not accept the %s as things are: %s\n\nThat is well if this run creates what is missing.", plan.title(), diagnose.Said(err)))}
 	}
-	return diag.Diagnostics{diagnose.API("plan", plan.title(), "Harvester was asked without creating anything.", err)}
-}
-
-// rehearsedConflict: the display name is taken, unless it is by the very image
-// that is replaced.
-func (r *lifecycle) rehearsedConflict(ctx context.Context, plan *model) diag.Diagnostics {
-	others, err := r.images.List(ctx, plan.Namespace.ValueString(), api.LabelImageDisplayName+"="+plan.DisplayName.ValueString())
-	if err != nil {
-		return r.Session.Unchecked(err) // the apply will say
+	refused := diagnose.API("plan", plan.title(), "Harvester was asked without creating anything.", err)
+	if strings.Contains(err.Error(), "displayName") {
+		return diag.Diagnostics{diag.WithPath(path.Root("display_name"), refused)}
 	}
-	for i := range others {
-		if others[i].Name != plan.Name.ValueString() && others[i].DeletionTimestamp == nil {
-			return diag.Diagnostics{taken(plan, &others[i], "")}
-		}
-	}
-	return nil
+	return diag.Diagnostics{refused}
 }
 
 // known says that everything the server would be told is known.

@@ -335,11 +335,10 @@ func TestAccImage_refusedBeforeAnythingIsMade(t *testing.T) {
 	good := upload(name, path, "")
 	replace := func(old, updated string) string { return strings.Replace(good, old, updated, 1) }
 	for label, test := range map[string]struct{ config, wants string }{
-		"no file":            {replace(path, path+".missing"), `File not usable(?s:.*)does\s+not\s+exist`},
 		"no path":            {regexp.MustCompile(`file_path.*`).ReplaceAllString(good, ""), `Missing file`},
 		"url with upload":    {upload(name, path, `url = "https://example.com/x"`), `Argument without use`},
 		"download, no url":   {strings.Replace(replace(`"upload"`, `"download"`), "file_path", "#", 1), `Missing argument(?s:.*)needs\s+url`},
-		"display name":       {replace(name+".img", "with spaces"), `Invalid display name`},
+		"url":                {strings.Replace(replace(`"upload"`, `"download"`), "file_path", "url = \"s3://bucket/disk.qcow2\" #", 1), `Invalid URL(?s:.*)http\s+and\s+https`},
 		"checksum":           {upload(name, path, `checksum = "abc"`), `SHA-512`},
 		"name":               {replace(fmt.Sprintf("%q", name), `"Not_A_Name"`), `Invalid name`},
 		"source type":        {replace(`"upload"`, `"magic"`), `source_type`},
@@ -347,6 +346,7 @@ func TestAccImage_refusedBeforeAnythingIsMade(t *testing.T) {
 		"clone, no params":   {strings.Replace(replace(`"upload"`, `"clone"`), "file_path", "#", 1), `needs\s+security_parameters`},
 		"timeout":            {upload(name, path, `timeouts { create = "soon" }`), `Invalid duration`},
 		"reserved tag label": {upload(name, path, `labels = { "tag.harvesterhci.io/x" = "y" }`), `put it into tags`},
+		"Harvester's label":  {upload(name, path, `labels = { "harvesterhci.io/imageDisplayName" = "y" }`), `Invalid label(?s:.*)set\s+this\s+label`},
 	} {
 		t.Run(label, func(t *testing.T) {
 			t.Parallel()
@@ -608,8 +608,11 @@ func TestAccImage_kubeAPIServerKubeconfig(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             gone(cluster, name),
 		Steps: []resource.TestStep{
-			{Config: provider + upload(name, path, ""), ExpectError: regexp.MustCompile(`(?s)Harvester API not reachable.*Nothing was created.*:?6443`)},
+			{Config: provider + upload(name, path, ""), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)Harvester API not reachable.*terraform\s+destroy.*:?6443`)},
 			{Config: upload(name, path, "")},
+			{ // a replacement would destroy the image before it is noticed that there is no way for the new one
+				Config: provider + strings.Replace(upload(name, path, ""), ".img\"", "-2.img\"", 1), ExpectError: regexp.MustCompile(`Harvester API not reachable`),
+			},
 			{Config: provider + upload(name, path, `description = "by kube-apiserver"`)},
 		},
 	})

@@ -8,10 +8,12 @@ import (
 	"maps"
 	"net/url"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64planmodifier"
@@ -54,10 +56,11 @@ func sourceAttributes() map[string]schema.Attribute {
 	replace := []planmodifier.String{stringplanmodifier.RequiresReplace()}
 	return map[string]schema.Attribute{
 		"display_name": tfbase.Advised(schema.StringAttribute{
-			Required:            true,
-			MarkdownDescription: "The name people see, unique in the namespace: at most 63 letters, digits, `-`, `_` and `.`, without spaces.",
-			PlanModifiers:       replace,
-			Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
+			Required: true,
+			MarkdownDescription: "The name people see, unique in the namespace. Newer versions of Harvester (1.7.3, 1.8.2 and later) take only values of Kubernetes labels: " +
+				"at most 63 letters, digits, `-`, `_` and `.`, without spaces; the plan asks the server.",
+			PlanModifiers: replace,
+			Validators:    []validator.String{stringvalidator.LengthAtLeast(1)},
 		}, "A change replaces the image."),
 		"source_type": tfbase.Advised(schema.StringAttribute{
 			Required: true,
@@ -76,11 +79,18 @@ func sourceAttributes() map[string]schema.Attribute {
 		}, "A change replaces the image."),
 		"file_path": schema.StringAttribute{
 			Optional: true,
-			MarkdownDescription: "With `upload`: the local file: raw, ISO or qcow2 (complete in itself: no backing file), or one of these packed with " +
-				"gzip, xz, zstd or bzip2. It is needed only when data is to be sent: not for changes of an image that is ready. " +
-				"What counts is the content: other content replaces the image, the same content under another path does not. " +
+			MarkdownDescription: "With `upload`: the local file (`~` is your home directory): raw, ISO or qcow2 (complete in itself: no backing file), or one of these packed with " +
+				"gzip, xz, zstd or bzip2. It is needed only when data is to be sent: not for changes of an image that is ready. It may be made in the same run, " +
+				"by something that the image depends on. " +
+				"What counts is the content: other content replaces the image (see `file_changes`), the same content under another path does not. " +
 				"A length that is not a multiple of 512 bytes is made up with zeros, as Longhorn demands.",
 			Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
+		},
+		"file_changes": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "With `upload`: what other content of the file means for an image that exists: `replace` (the default) makes the image anew, `ignore` leaves it as it is. " +
+				"`ignore_changes` of Terraform's `lifecycle` block does not reach the content of a file.",
+			Validators: []validator.String{stringvalidator.OneOf(changesReplace, changesIgnore)},
 		},
 		"decompress": schema.StringAttribute{
 			Optional: true,
@@ -124,11 +134,12 @@ func sourceAttributes() map[string]schema.Attribute {
 		"checksum": tfbase.Advised(schema.StringAttribute{
 			Optional: true,
 			MarkdownDescription: "SHA-512 of the data, in 128 lower-case hexadecimal digits. Harvester verifies it (backend `backingimage` only). " +
-				"With `upload` it is compared with the file before anything is sent, and Harvester verifies what it stored in any case.",
+				"With `upload` it is compared with the file before anything is sent: it is that of the file as it is, or of what is sent once it is unpacked and padded " +
+				"(`file_sha512`). Harvester verifies what it stored in any case.",
 			PlanModifiers: []planmodifier.String{replaceUnlessRemoved()},
 			Validators: []validator.String{stringvalidator.RegexMatches(regexp.MustCompile(`^[0-9a-f]{128}$`),
 				"must be a SHA-512 checksum: 128 lower-case hexadecimal digits, as sha512sum prints them")},
-		}, "A change replaces the image; removing it does not."),
+		}, "Another checksum replaces the image; removing it, or stating that of the data it has, does not."),
 		"storage_class_name": tfbase.Advised(schema.StringAttribute{
 			Optional: true, Computed: true,
 			MarkdownDescription: "The storage class the image takes its storage parameters from. " +
@@ -175,17 +186,24 @@ func computedAttributes() map[string]schema.Attribute {
 	}
 }
 
-// replaceUnlessRemoved: an image without a checksum to compare with is still the same image.
+// replaceUnlessRemoved: an image without a checksum to compare with is still the same image. That of an
+// upload is compared with the file, see planChecksum.
 func replaceUnlessRemoved() planmodifier.String {
 	const description = "A change of the value replaces the image; removing it does not."
-	return stringplanmodifier.RequiresReplaceIf(func(_ context.Context, req planmodifier.StringRequest, resp *stringplanmodifier.RequiresReplaceIfFuncResponse) {
-		resp.RequiresReplace = !req.PlanValue.IsNull()
+	return stringplanmodifier.RequiresReplaceIf(func(ctx context.Context, req planmodifier.StringRequest, resp *stringplanmodifier.RequiresReplaceIfFuncResponse) {
+		var source types.String
+		resp.Diagnostics.Append(req.Plan.GetAttribute(ctx, path.Root("source_type"), &source)...)
+		resp.RequiresReplace = !req.PlanValue.IsNull() && source.ValueString() != api.SourceUpload
 	}, description, description)
 }
 
 func address() validator.String {
 	return tfbase.SecretRule("Invalid URL", "must be a URL", func(value string) []string {
-		if u, err := url.Parse(value); err != nil || u.Scheme == "" || u.Host == "" {
+		u, err := url.Parse(value)
+		switch {
+		case strings.TrimSpace(value) != value:
+			return []string{"there is a space, or a line break, at its beginning or end"}
+		case err != nil || u.Scheme == "" || u.Host == "":
 			return []string{"expected a full URL such as https://example.com/image.qcow2"}
 		}
 		return nil

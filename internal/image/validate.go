@@ -6,6 +6,7 @@ package image
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/redact"
 )
 
 // belongs says which arguments go with which source types; needed, which of
@@ -28,6 +30,7 @@ var (
 		"pvc_name":            {api.SourceExport},
 		"security_parameters": {api.SourceClone},
 		"file_path":           {api.SourceUpload},
+		"file_changes":        {api.SourceUpload},
 	}
 	needed = []string{"url", "pvc_namespace", "pvc_name", "security_parameters"}
 	// onlyBackingImage are the source types that the cdi backend lacks.
@@ -43,13 +46,14 @@ func (r *Resource) ValidateConfig(ctx context.Context, req resource.ValidateConf
 		return
 	}
 	resp.Diagnostics.Append(config.checkSource()...)
+	resp.Diagnostics.Append(config.checkURL()...)
 	resp.Diagnostics.Append(config.checkBackend()...)
 }
 
 func (m *model) sources() map[string]attr.Value {
 	return map[string]attr.Value{
 		"url": m.URL, "pvc_namespace": m.PVCNamespace, "pvc_name": m.PVCName,
-		"security_parameters": m.SecurityParameters, "file_path": m.FilePath,
+		"security_parameters": m.SecurityParameters, "file_path": m.FilePath, "file_changes": m.FileChanges,
 	}
 }
 
@@ -67,6 +71,18 @@ func (m *model) checkSource() (diags diag.Diagnostics) {
 					name, source, strings.Join(belongs[name], " or ")))
 		}
 	}
+	return diags
+}
+
+// checkURL: Longhorn and CDI fetch by HTTP only. The address of a backup has the scheme of its target. What is
+// wrong otherwise, the argument's own validator has said.
+func (m *model) checkURL() (diags diag.Diagnostics) {
+	address, err := url.Parse(m.URL.ValueString())
+	if m.SourceType.ValueString() != api.SourceDownload || err != nil || address.Host == "" || slices.Contains([]string{"", "http", "https"}, address.Scheme) {
+		return nil
+	}
+	diags.AddAttributeError(path.Root("url"), "Invalid URL", fmt.Sprintf(
+		"The cluster fetches images by http and https only, not by %q. Put the file on a web server, or upload it (source_type = \"upload\").", redact.Text(address.Scheme)))
 	return diags
 }
 

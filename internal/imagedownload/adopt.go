@@ -29,7 +29,7 @@ func (r *Resource) adopt(ctx context.Context, state *model, private privateState
 	if err != nil || info == nil {
 		return state.failure("Nothing to import", "There is no file %q. To download the image, leave the import out and apply.", state.Filename.ValueString())
 	}
-	digest, err := transfer.Examine(ctx, state.Filename.ValueString())
+	digest, err := transfer.Examine(ctx, state.path())
 	if err != nil {
 		return state.unreadable(err)
 	}
@@ -56,7 +56,7 @@ func (m *model) compare(ctx context.Context, image *api.VirtualMachineImage, sum
 	}
 	size, content := digest.Size, digest.SHA512
 	if digest.Format == transfer.Gzip {
-		file, err := transfer.Inspect(m.Filename.ValueString())
+		file, err := transfer.Inspect(m.path())
 		if err != nil {
 			return err.Error()
 		}

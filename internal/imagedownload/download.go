@@ -18,14 +18,13 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
-	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
 	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
 // download makes the file and fills the plan with what it is.
 func (r *Resource) download(ctx context.Context, plan *model, private privateState) diag.Diagnostics {
-	image, stored, diags := r.ready(ctx, plan)
+	image, stored, diags := r.check(ctx, plan, true)
 	if diags.HasError() {
 		return diags
 	}
@@ -43,24 +42,6 @@ func (r *Resource) download(ctx context.Context, plan *model, private privateSta
 	plan.describe(received.Digest)
 	plan.ImageUID = types.StringValue(string(image.UID))
 	return record(ctx, private, received.Digest)
-}
-
-// ready checks everything once more, right before the first byte.
-func (r *Resource) ready(ctx context.Context, plan *model) (image *api.VirtualMachineImage, stored api.BackingImageStatus, diags diag.Diagnostics) {
-	if image, diags = plancheck.Apply(ctx, r.Session, plan.use()); diags.HasError() {
-		return nil, stored, diags
-	}
-	if diags = plan.checkTarget(plan.left()); diags.HasError() {
-		return nil, stored, diags
-	}
-	stored = r.storedAs(ctx, image)
-	if diags = plan.checkSpace(image, stored, plan.left()); diags.HasError() {
-		return nil, stored, diags
-	}
-	if err := r.Session.Client.ProbeHarvesterAPI(ctx); err != nil {
-		return nil, stored, failed(plan, err)
-	}
-	return image, stored, nil
 }
 
 // transfer says what to expect. Longhorn sends the file as it is stored, be it raw or qcow2, so

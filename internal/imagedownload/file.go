@@ -49,7 +49,7 @@ func record(ctx context.Context, private privateState, written transfer.Digest) 
 // stat looks at the file; nil if there is none. What is no regular file is as good as none: the
 // next download says so.
 func (m *model) stat() (fs.FileInfo, error) {
-	info, err := os.Stat(m.Filename.ValueString())
+	info, err := os.Stat(m.path())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
@@ -73,7 +73,7 @@ func (m *model) look(ctx context.Context, private privateState) (found bool, dia
 	written := recorded(ctx, private)
 	now := written
 	if !written.Unchanged(info) {
-		if now, err = transfer.Examine(ctx, m.Filename.ValueString()); err != nil {
+		if now, err = transfer.Examine(ctx, m.path()); err != nil {
 			return false, m.unreadable(err)
 		}
 	}
@@ -106,7 +106,7 @@ func (m *model) seePermission(info fs.FileInfo) {
 }
 
 func (m *model) setPermission() diag.Diagnostics {
-	if err := os.Chmod(m.Filename.ValueString(), mode(m.FilePermission)); err != nil {
+	if err := os.Chmod(m.path(), mode(m.FilePermission)); err != nil {
 		return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("file_permission"), "Cannot set permissions", fmt.Sprintf(
 			"The file was left as it is: %s.", err))}
 	}
@@ -125,12 +125,12 @@ func (m *model) remove(ctx context.Context, written transfer.Digest) diag.Diagno
 	}
 	if err == nil && !written.Unchanged(info) {
 		var now transfer.Digest
-		if now, err = transfer.Examine(ctx, m.Filename.ValueString()); err == nil && now.SHA512 != written.SHA512 {
+		if now, err = transfer.Examine(ctx, m.path()); err == nil && now.SHA512 != written.SHA512 {
 			return m.leftInPlace("Somebody has changed it.")
 		}
 	}
 	if err == nil {
-		err = os.Remove(m.Filename.ValueString())
+		err = os.Remove(m.path())
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return m.failure("File not removed", "The file cannot be removed: %s.", err)

@@ -52,8 +52,11 @@ func (m *model) use() plancheck.Use {
 	return plancheck.Use{Image: m.Image.ValueString(), Operation: imagestate.Download, At: path.Root("image")}
 }
 
+// path is filename on this machine.
+func (m *model) path() string { return transfer.Home(m.Filename.ValueString()) }
+
 func (m *model) target() transfer.Target {
-	return transfer.Target{Path: m.Filename.ValueString(), FileMode: mode(m.FilePermission), DirMode: mode(m.DirectoryPermission)}
+	return transfer.Target{Path: m.path(), FileMode: mode(m.FilePermission), DirMode: mode(m.DirectoryPermission)}
 }
 
 // mode is what the validator has let pass.

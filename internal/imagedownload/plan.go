@@ -6,6 +6,7 @@ package imagedownload
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -14,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
 	"github.com/harvester-community/terraform-provider-harvester/internal/session"
@@ -32,6 +34,9 @@ func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReques
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	if state == nil || plan.Filename.Equal(state.Filename) {
+		resp.Diagnostics.Append(r.claim(&plan, req.Config.Raw.String(), state == nil)...)
+	}
 	switch {
 	case state == nil:
 		resp.Diagnostics.Append(plan.warnOfOther()...)
@@ -43,7 +48,8 @@ func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReques
 		return
 	}
 	plan.expect()
-	resp.Diagnostics.Append(r.check(ctx, &plan)...)
+	_, _, found := r.check(ctx, &plan, false)
+	resp.Diagnostics.Append(found...)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
 }
 
@@ -66,23 +72,92 @@ func (r *Resource) outdated(ctx context.Context, plan, state *model) bool {
 	return string(image.UID) != state.ImageUID.ValueString() || promised && imagestate.Of(image).Ready()
 }
 
-// check is everything that can refuse a download before its first byte, at plan.
-func (r *Resource) check(ctx context.Context, plan *model) (diags diag.Diagnostics) {
-	if !plan.Image.IsUnknown() {
-		diags.Append(plancheck.Plan(ctx, r.Session, plan.use())...)
+// check is everything that can refuse a download before its first byte: with the plan by recent look-ups, and by fresh ones
+// when the download comes next (applying). It returns the image and what is known of the file behind it.
+func (r *Resource) check(ctx context.Context, plan *model, applying bool) (image *api.VirtualMachineImage, stored api.BackingImageStatus, diags diag.Diagnostics) {
+	left := ""
+	if applying {
+		left = plan.left()
 	}
-	if plan.Filename.IsUnknown() {
-		return diags
+	image, diags = r.checkImage(ctx, plan, applying)
+	if !diags.HasError() && !plan.Filename.IsUnknown() {
+		diags.Append(plan.checkTarget(left)...)
 	}
-	diags.Append(plan.checkTarget("")...)
-	if diags.HasError() || r.Session == nil || plan.Image.IsUnknown() {
-		return diags
+	if diags.HasError() || r.Session == nil {
+		return image, stored, diags
+	}
+	if image != nil && !plan.Filename.IsUnknown() {
+		stored = r.storedAs(ctx, image)
+		diags.Append(plan.checkSpace(image, stored, left)...)
+	}
+	if !diags.HasError() && (applying || r.Session.PlanChecks != session.ChecksOff) {
+		diags.Append(r.checkWay(ctx, plan, applying)...)
+	}
+	return image, stored, diags
+}
+
+// checkImage returns the image if it can be downloaded now.
+func (r *Resource) checkImage(ctx context.Context, plan *model, applying bool) (*api.VirtualMachineImage, diag.Diagnostics) {
+	switch {
+	case applying:
+		return plancheck.Apply(ctx, r.Session, plan.use())
+	case plan.Image.IsUnknown():
+		return nil, nil
+	}
+	diags := plancheck.Plan(ctx, r.Session, plan.use())
+	if diags.HasError() || r.Session == nil {
+		return nil, diags
 	}
 	namespace, name := plan.key()
 	if image, err := r.images.Recent(ctx, namespace, name); err == nil && imagestate.Of(image).Ready() {
-		diags.Append(plan.checkSpace(image, r.storedAs(ctx, image), "")...)
+		return image, diags
 	}
-	return diags
+	return nil, diags
+}
+
+// checkWay: downloads take Harvester's own API.
+func (r *Resource) checkWay(ctx context.Context, plan *model, applying bool) diag.Diagnostics {
+	err := r.Session.Client.ProbeHarvesterAPI(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case applying:
+		return failed(plan, err)
+	}
+	return r.Session.PlanChecks.Soften(diagnose.API("download", plan.title(), plancheck.Way(r.Session.PlanChecks), err))
+}
+
+// claim refuses a file that another download of this run writes, too: the last one would win, and each plan would want the other.
+func (r *Resource) claim(plan *model, config string, anew bool) diag.Diagnostics {
+	if r.Session == nil || plan.Filename.IsUnknown() {
+		return nil
+	}
+	other := r.Session.Files.Take(location(plan.path()), session.Claim{What: plan.Image.ValueString(), Config: config, New: anew})
+	if other == nil {
+		return nil
+	}
+	return r.Session.PlanChecks.Soften(diag.NewAttributeErrorDiagnostic(path.Root("filename"), "File has two downloads", fmt.Sprintf(
+		"The file %q is that of another harvester_image_download of this run as well%s. The one would overwrite the other's.\n\nGive each download a filename of its own. %s",
+		plan.Filename.ValueString(), of(other.What), plancheck.Way(r.Session.PlanChecks))))
+}
+
+func of(image string) string {
+	if image == "" {
+		return "" // not known yet
+	}
+	return fmt.Sprintf(" (of the image %q)", image)
+}
+
+// location is the same for all names of a file.
+func location(file string) string {
+	file, err := filepath.Abs(file)
+	if err != nil {
+		return file
+	}
+	if folder, err := filepath.EvalSymlinks(filepath.Dir(file)); err == nil {
+		return filepath.Join(folder, filepath.Base(file))
+	}
+	return file // the folder is yet to be made
 }
 
 // storedAs is what Longhorn knows of the file behind an image; nothing if it may not be asked.

@@ -512,7 +512,28 @@ func TestAccImageDownload_kubeAPIServerKubeconfig(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             absent(filename),
 		Steps: []resource.TestStep{{
-			Config: provider + download(literal(name), filename, ""), ExpectError: regexp.MustCompile(`(?s)Harvester API not reachable.*No file was made`),
+			Config: provider + download(literal(name), filename, ""), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)Harvester API not reachable.*terraform\s+destroy.*kube-apiserver`),
 		}},
+	})
+}
+
+func TestAccImageDownload_twoIntoOneFile(t *testing.T) {
+	t.Parallel()
+	cluster, name := acctest.Shared(t), acctest.Name(t)
+	cluster.Uploaded(t, name, 1<<20)
+	folder := t.TempDir()
+	file := filepath.Join(folder, "disk.img")
+	other := strings.Replace(download(literal(name), filepath.Join(folder, ".", "sub", "..", "disk.img"), ""), `"test"`, `"other"`, 1)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: acctest.Factories,
+		Steps: []resource.TestStep{
+			{Config: download(literal(name), file, "") + other, ExpectError: regexp.MustCompile(`(?s)File has two downloads.*filename\s+of\s+its\s+own`)},
+			{Config: download(literal(name), file, "")},
+			{Config: download(literal(name), file, `file_permission = "0600"`) + other, ExpectError: regexp.MustCompile(`File has two downloads`)},
+			{Config: strings.Replace(download(literal(name), file, ""), `"test"`, `"other"`, 1), Check: func(*terraform.State) error {
+				_, err := os.Stat(file)
+				return err
+			}},
+		},
 	})
 }

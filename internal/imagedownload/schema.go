@@ -48,7 +48,7 @@ func arguments() map[string]schema.Attribute {
 		},
 		"filename": schema.StringAttribute{
 			Required: true,
-			MarkdownDescription: "The path of the file. Directories that are missing are made. A file of that name is replaced when the download is complete. " +
+			MarkdownDescription: "The path of the file (`~` is your home directory). Directories that are missing are made. A file of that name is replaced when the download is complete. Two downloads of one run cannot have the same. " +
 				"A change replaces the download.",
 			PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 			Validators:    []validator.String{stringvalidator.LengthAtLeast(1)},

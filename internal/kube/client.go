@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
@@ -32,6 +33,8 @@ type Client struct {
 	transfers *http.Client
 	base      *url.URL
 	recent    *recent
+	// served says that Harvester's own API has answered, so that it need not be asked again.
+	served atomic.Bool
 }
 
 // Connect prepares a client; it sends nothing. Mistakes in the connection are
@@ -113,6 +116,9 @@ func (e *HarvesterAPIError) Error() string {
 // kube-apiserver. A redirect that is not followed is a *transport.RedirectError. Other failures are
 // left to the request that matters.
 func (c *Client) ProbeHarvesterAPI(ctx context.Context) error {
+	if c.served.Load() {
+		return nil
+	}
 	address := c.base.JoinPath("v1/harvester/schemas/harvesterhci.io.virtualmachineimage")
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
 	if err != nil {
@@ -130,6 +136,7 @@ func (c *Client) ProbeHarvesterAPI(ctx context.Context) error {
 	if resp.StatusCode == http.StatusNotFound && !strings.Contains(string(body), `"type":"error"`) {
 		return &HarvesterAPIError{Host: c.Host(), Status: redact.Line(resp.Status)}
 	}
+	c.served.Store(resp.StatusCode < http.StatusMultipleChoices)
 	return nil
 }
 

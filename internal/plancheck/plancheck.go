@@ -59,7 +59,7 @@ func Plan(ctx context.Context, s *session.Session, use Use) diag.Diagnostics {
 
 // Planned is how a refusal is told during a plan.
 func Planned(checks session.PlanChecks, at path.Path, op imagestate.Operation, refusal *imagestate.Refusal) diag.Diagnostic {
-	detail := refusal.Detail(op) + "\n\n" + way(checks)
+	detail := refusal.Detail(op) + "\n\n" + Way(checks)
 	if checks == session.ChecksWarn {
 		return diag.NewAttributeWarningDiagnostic(at, refusal.Summary, detail)
 	}
@@ -120,7 +120,8 @@ func badReference(wrong error) *imagestate.Refusal {
 	}
 }
 
-func way(checks session.PlanChecks) string {
+// Way is the way around what a plan refuses, or why it only warns.
+func Way(checks session.PlanChecks) string {
 	if checks == session.ChecksWarn {
 		return "This is a warning because plan_checks is \"warn\"; apply refuses all the same."
 	}

@@ -57,6 +57,7 @@ const (
 const (
 	fieldPlanChecks = "plan_checks"
 	fieldUploads    = "max_parallel_uploads"
+	fieldBootstrap  = "bootstrap"
 )
 
 // Provider is the provider of one version.
@@ -156,6 +157,11 @@ func (p *Provider) Schema(_ context.Context, _ provider.SchemaRequest, resp *pro
 				MarkdownDescription: fmt.Sprintf("How many images are uploaded at a time. Default: `%d`.", session.DefaultUploads),
 				Validators:          []validator.Int64{int64validator.Between(1, 64)},
 			},
+			fieldBootstrap: schema.BoolAttribute{
+				Optional: true,
+				MarkdownDescription: "For configurations of the official provider, which needs `true` to set the first password of a new Harvester (`harvester_bootstrap`). " +
+					"`false` says the same as leaving it out; `true` is refused, because there is no `harvester_bootstrap` here yet.",
+			},
 		},
 	}
 }
@@ -172,6 +178,7 @@ type model struct {
 	ProxyURL      types.String `tfsdk:"proxy_url"`
 	PlanChecks    types.String `tfsdk:"plan_checks"`
 	Uploads       types.Int64  `tfsdk:"max_parallel_uploads"`
+	Bootstrap     types.Bool   `tfsdk:"bootstrap"`
 }
 
 // Configure connects to the cluster. With arguments that are not known yet there
@@ -179,6 +186,7 @@ type model struct {
 func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
 	var config model
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	resp.Diagnostics.Append(config.checkBootstrap()...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -204,6 +212,15 @@ func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest,
 	}
 	shared := session.New(client, checks, uploads)
 	resp.ResourceData, resp.DataSourceData = shared, shared
+}
+
+// checkBootstrap refuses what the provider cannot do yet.
+func (m model) checkBootstrap() (diags diag.Diagnostics) {
+	if m.Bootstrap.ValueBool() {
+		diags.AddAttributeError(path.Root(fieldBootstrap), "Cannot bootstrap", "This provider has no harvester_bootstrap yet, so it cannot set the first password of a new Harvester.\n\n"+
+			"Set that password in Harvester's dashboard, or with the official provider in a configuration of its own. Then remove bootstrap here, and give a kubeconfig, or host and token.")
+	}
+	return diags
 }
 
 func mistake(field, summary, detail string) diag.Diagnostic {

@@ -31,6 +31,8 @@ type (
 	ImageID string
 	// ClassName is a storage class's name.
 	ClassName string
+	// DisplayName is an image's display name, behind its namespace and a slash.
+	DisplayName string
 )
 
 // Session is what a configured provider hands to its resources. Terraform
@@ -45,6 +47,12 @@ type Session struct {
 	// refused for its present state. Classes are the storage classes that it makes.
 	Images  Promises[ImageID]
 	Classes Promises[ClassName]
+	// ImageFates are what becomes of the images that exist.
+	ImageFates Fates[ImageID]
+	// DisplayNames are those of the images that this walk makes ready.
+	DisplayNames Fates[DisplayName]
+	// Files are those that downloads of this walk write.
+	Files Claims
 
 	// Machines are the virtual machines of this walk, and the volumes they let go of.
 	Machines Machines

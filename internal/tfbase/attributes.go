@@ -52,7 +52,7 @@ func Namespaced(what string) map[string]schema.Attribute {
 		"labels": schema.MapAttribute{
 			Optional:            true,
 			ElementType:         types.StringType,
-			MarkdownDescription: "Kubernetes labels. Labels that others put on the " + what + " are left alone.",
+			MarkdownDescription: "Kubernetes labels. Labels that others put on the " + what + " are left alone, those of Harvester (`harvesterhci.io/…`) among them.",
 			Validators:          []validator.Map{mapvalidator.KeysAre(LabelKey()), mapvalidator.ValueStringsAre(LabelValue())},
 		},
 		"state": schema.StringAttribute{

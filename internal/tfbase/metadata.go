@@ -5,6 +5,7 @@ package tfbase
 
 import (
 	"context"
+	"maps"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -21,9 +22,11 @@ type Metadata struct {
 	Labels      types.Map
 }
 
-// Labelled returns all labels the metadata ask for: labels and tags.
+// Labelled returns all labels the metadata ask for: labels and tags. Harvester's own are not asked for; a
+// state of the official provider can list them as the user's, and they must not be taken off for that.
 func (m Metadata) Labelled(ctx context.Context) (map[string]string, diag.Diagnostics) {
 	labels, diags := stringMap(ctx, m.Labels)
+	maps.DeleteFunc(labels, func(key, _ string) bool { return api.ReservedLabel(key) })
 	tags, more := stringMap(ctx, m.Tags)
 	diags.Append(more...)
 	for key, value := range tags {
@@ -74,7 +77,7 @@ func difference(old, wanted map[string]string) map[string]any {
 
 // Read returns the metadata as the object has them. Of the labels and tags only
 // those that the prior state knows count: others belong to others. When
-// imported, all count, save Harvester's own.
+// imported, all count, save those of Harvester's domain; its own never do.
 func (m Metadata) Read(object metav1.Object, imported bool) Metadata {
 	tags, labels := map[string]string{}, map[string]string{}
 	for key, value := range object.GetLabels() {
@@ -84,7 +87,8 @@ func (m Metadata) Read(object metav1.Object, imported bool) Metadata {
 			if imported || has(m.Tags, tag) {
 				tags[tag] = value
 			}
-		case imported && !strings.Contains(key, api.LabelHarvesterPrefix), has(m.Labels, key):
+		case api.ReservedLabel(key):
+		case imported && !api.HarvestersLabel(key), has(m.Labels, key):
 			labels[key] = value
 		}
 	}

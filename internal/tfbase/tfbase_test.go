@@ -89,8 +89,15 @@ func TestRules(t *testing.T) {
 		rule      validator.String
 		good, bad []string
 	}{
-		"name":     {Name(), []string{"a", "a-1.b"}, []string{"", "A", "a_b", "-a"}},
-		"label":    {LabelKey(), []string{"team", "example.com/team", "harvesterhci.io/os-type"}, []string{"tag.harvesterhci.io/x", "a b", ""}},
+		"name": {Name(), []string{"a", "a-1.b"}, []string{"", "A", "a_b", "-a"}},
+		"label": {
+			LabelKey(),
+			[]string{"team", "example.com/team", "notharvesterhci.io/x", "harvesterhci.io/os-type", "harvesterhci.io/maintain-mode-strategy", "recurring-job.longhorn.io/source"},
+			[]string{
+				"tag.harvesterhci.io/x", "harvesterhci.io/imageDisplayName", "harvesterhci.io/creator", "network.harvesterhci.io/type",
+				"loadbalancer.harvesterhci.io/vid", "migration.harvesterhci.io/imported", "a b", "harvesterhci.io/", "",
+			},
+		},
 		"value":    {LabelValue(), []string{"", "Blue_1.x"}, []string{"a b", "-"}},
 		"tag":      {TagKey(), []string{"os"}, []string{"a/b", "a b", ""}},
 		"quantity": {Quantity(), []string{"1", "10Gi", "512Mi"}, []string{"", "0", "-1Gi", "ten", "1Gb"}},
@@ -126,6 +133,13 @@ func TestMetadata(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("refreshed: got %v, want %v", got, want)
+	}
+	official := Metadata{Labels: StringMap(map[string]string{"team": "red", "harvesterhci.io/imageDisplayName": "z"})}
+	if read := official.Read(object, false); !read.Labels.Equal(StringMap(map[string]string{"team": "blue"})) {
+		t.Errorf("labels of Harvester in a state: got %v", read.Labels)
+	}
+	if patch, _ := Patch(t.Context(), official, Metadata{Labels: StringMap(map[string]string{"team": "red"})}); len(patch) > 0 {
+		t.Errorf("a label of Harvester would be taken off: %v", patch)
 	}
 	imported := Metadata{}.Read(object, true)
 	if len(imported.Labels.Elements()) != 2 || len(imported.Tags.Elements()) != 2 {

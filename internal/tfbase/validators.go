@@ -71,8 +71,8 @@ func LabelKey() validator.String {
 		switch {
 		case strings.HasPrefix(key, api.LabelTagPrefix):
 			return []string{"this is a tag; put it into tags, without " + api.LabelTagPrefix}
-		case strings.HasPrefix(key, api.LabelHarvesterPrefix):
-			return nil // os-type, image-type and the like belong to the user
+		case api.ReservedLabel(key):
+			return []string{"Harvester and its controllers set this label themselves and rely on it; remove it here, and it stays on the object as it is"}
 		}
 		return validation.IsQualifiedName(key)
 	})

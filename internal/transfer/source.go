@@ -75,10 +75,18 @@ func open(path string) (*os.File, fs.FileInfo, error) {
 	return file, info, nil
 }
 
+// Missing says that an error is that there is no such file.
+func Missing(err error) bool {
+	file, ok := errors.AsType[*FileError](err)
+	return ok && file.Reason == missing
+}
+
+const missing = "does not exist"
+
 func unopened(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &FileError{path, "does not exist"}
+		return &FileError{path, missing}
 	case errors.Is(err, fs.ErrPermission):
 		return &FileError{path, "cannot be read: permission denied"}
 	}

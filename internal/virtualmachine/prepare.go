@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -42,8 +43,8 @@ func (m machine) imageUses(before *machine) []imageUse {
 	namespace := m.Namespace.ValueString()
 	var uses []imageUse
 	for i, d := range m.disks {
-		if !d.UsesNewImage(before.disk(d), namespace) {
-			continue
+		if !d.UsesNewImage(before.disk(d), namespace) || m.Namespace.IsUnknown() && !strings.Contains(d.Image.ValueString(), "/") {
+			continue // where a short name belongs to a namespace that is not known yet, nobody knows the image either
 		}
 		uses = append(uses, imageUse{i, plancheck.Use{
 			Image: arg.Qualified(d.Image, namespace), Operation: imagestate.CreateVM, At: diskPath(i, "image"),

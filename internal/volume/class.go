@@ -4,7 +4,6 @@
 package volume
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -13,66 +12,12 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	storagev1 "k8s.io/api/storage/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
-	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
 var classPath = path.Root("storage_class_name")
-
-// class finds the storage class of a new volume: the image's own, the one named, or the
-// default one. It is nil, without an error, if the right to read classes is missing.
-func (c clients) class(ctx context.Context, plan *model, image *api.VirtualMachineImage) (*storagev1.StorageClass, diag.Diagnostics) {
-	name := plan.StorageClassName.ValueString()
-	if image != nil {
-		if diags := checkImageClass(plan, image); diags.HasError() {
-			return nil, diags
-		}
-		name = image.Status.StorageClassName
-	}
-	if name == "" {
-		return c.defaultClass(ctx, plan)
-	}
-	class, err := c.classes.Get(ctx, "", name)
-	switch {
-	case apierrors.IsNotFound(err):
-		return nil, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(classPath, "Storage class not found", fmt.Sprintf(
-			"There is no storage class %q, so the %s would never be made. %s\n\n"+
-				"Choose another, or refer to the resource that creates it, so that Terraform makes it first.", name, plan.title(), tfbase.NothingDone))}
-	case apierrors.IsForbidden(err):
-		return nil, nil // a right that is missing is no proof
-	case err != nil:
-		return nil, diag.Diagnostics{diagnose.API("create", plan.title(), tfbase.NothingDone, err)}
-	}
-	return class, checkModes(plan, class)
-}
-
-// defaultClass finds the default storage class; of several the newest counts, as in Kubernetes.
-func (c clients) defaultClass(ctx context.Context, plan *model) (*storagev1.StorageClass, diag.Diagnostics) {
-	classes, err := c.classes.List(ctx, "", "")
-	switch {
-	case apierrors.IsForbidden(err):
-		return nil, nil // the server knows it
-	case err != nil:
-		return nil, diag.Diagnostics{diagnose.API("create", plan.title(), tfbase.NothingDone, err)}
-	}
-	var found *storagev1.StorageClass
-	for i := range classes {
-		candidate := &classes[i]
-		if candidate.Annotations[api.AnnotationDefaultClass] == "true" &&
-			(found == nil || found.CreationTimestamp.Before(&candidate.CreationTimestamp)) {
-			found = candidate
-		}
-	}
-	if found == nil {
-		return nil, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(classPath, "No default storage class", fmt.Sprintf(
-			"The %s names no storage class, and the cluster has no default one. %s\n\nSet storage_class_name, or make a storage class the default.",
-			plan.title(), tfbase.NothingDone))}
-	}
-	return found, checkModes(plan, found)
-}
 
 // checkImageClass: volumes from an image are always of the image's own class.
 func checkImageClass(plan *model, image *api.VirtualMachineImage) diag.Diagnostics {
@@ -94,6 +39,9 @@ func checkImageClass(plan *model, image *api.VirtualMachineImage) diag.Diagnosti
 // Harvester notes them for the classes of its own LVM driver, people for those of others.
 func checkModes(plan *model, class *storagev1.StorageClass) diag.Diagnostics {
 	var offered map[string][]string
+	if class == nil {
+		return nil
+	}
 	if json.Unmarshal([]byte(class.Annotations[api.AnnotationClassModes]), &offered) != nil || len(offered) == 0 ||
 		plan.VolumeMode.IsUnknown() || plan.AccessMode.IsUnknown() {
 		return nil

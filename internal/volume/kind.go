@@ -79,6 +79,8 @@ func look(ctx context.Context, s *session.Session, namespace, name string, fresh
 // plan plans no change for a volume that only looks different, and refuses to shrink one.
 func plan(ctx context.Context, p *tfbase.Planning[*model]) diag.Diagnostics {
 	switch {
+	case p.State == nil && p.Config.StorageClassName.IsNull() && p.Session != nil && p.Session.PlanChecks != session.ChecksOff:
+		return clientsOf(p.Session).planDefaultClass(ctx, p.Plan)
 	case p.State == nil:
 	case p.Plan.replaces(p.State):
 		// The second half is planned as a creation. By the time that is applied, the old volume is gone.

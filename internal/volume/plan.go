@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -14,9 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
-	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
-	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
 	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
@@ -76,7 +75,7 @@ func shrinkage(plan, state *model) diag.Diagnostic {
 func check(ctx context.Context, checking *tfbase.Checking[*model]) diag.Diagnostics {
 	c := clientsOf(checking.Session)
 	switch {
-	case checking.Applying:
+	case checking.Applying: // prepare does, with what it finds
 		return nil
 	case checking.State == nil:
 		return c.planCreate(ctx, checking.Plan)
@@ -86,50 +85,30 @@ func check(ctx context.Context, checking *tfbase.Checking[*model]) diag.Diagnost
 	return nil
 }
 
+// planDefaultClass judges the class of a volume whose configuration names none. To the later checks it is a class that is not
+// known yet.
+func (c clients) planDefaultClass(ctx context.Context, plan *model) diag.Diagnostics {
+	if plan.Image.IsUnknown() || plan.image() != "" {
+		return nil // the image has one
+	}
+	ctx, cancel := context.WithTimeout(ctx, untilAnswered)
+	defer cancel()
+	class, diags := (&judging{clients: c, plan: plan}).defaultClass(ctx)
+	return c.session.PlanChecks.Soften(append(diags, checkModes(plan, class)...)...)
+}
+
+// untilAnswered is how long a cluster may take to answer.
+const untilAnswered = 30 * time.Second
+
 // planCreate checks a creation, or the second half of a replacement.
 func (c clients) planCreate(ctx context.Context, plan *model) diag.Diagnostics {
-	var diags diag.Diagnostics
-	if plan.image() != "" && !plan.Namespace.IsUnknown() {
-		diags.Append(plancheck.Plan(ctx, c.session, plan.use())...)
-	}
-	if !diags.HasError() {
-		diags.Append(c.planClass(ctx, plan)...)
-	}
+	_, diags := (&judging{clients: c, plan: plan}).basis(ctx)
 	if !diags.HasError() {
 		diags.Append(c.rehearse(ctx, plan)...)
 	}
 	return diags
 }
 
-// planClass judges the storage class as far as it is known. One that is not there may be
-// made in this run.
-func (c clients) planClass(ctx context.Context, plan *model) diag.Diagnostics {
-	if plan.Image.IsUnknown() || plan.StorageClassName.IsUnknown() && plan.image() == "" {
-		return nil
-	}
-	name := plan.StorageClassName.ValueString()
-	if id := plan.image(); id != "" {
-		namespace, imageName, err := tfbase.ParseID(id)
-		if err != nil || c.session.Images.Has(session.ImageID(id)) {
-			return nil
-		}
-		image, err := c.images.Recent(ctx, namespace, imageName)
-		if err != nil || !imagestate.Of(image).Ready() {
-			return nil // the gate has judged it
-		}
-		if diags := checkImageClass(plan, image); diags.HasError() {
-			return diags
-		}
-		name = image.Status.StorageClassName
-	}
-	class, err := c.classes.Recent(ctx, "", name)
-	if err != nil {
-		return c.planMissingClass(ctx, plan, diag.SeverityWarning)
-	}
-	return checkModes(plan, class)
-}
-
-// rehearse lets Harvester's own webhooks and the quota judge the volume at plan, by a create
 // that stores nothing. A namespace that is missing may be made in the same run.
 func (c clients) rehearse(ctx context.Context, plan *model) diag.Diagnostics {
 	if !plan.known() {

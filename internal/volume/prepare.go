@@ -5,7 +5,6 @@ package volume
 
 import (
 	"context"
-	"fmt"
 	"maps"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -17,7 +16,6 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
 	"github.com/harvester-community/terraform-provider-harvester/internal/session"
-	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
 // use is the use that the volume makes of its image.
@@ -36,29 +34,20 @@ func (m *model) use() plancheck.Use {
 // image of the backend cdi a data volume. Such a volume is a copy of the image's own volume, which CDI
 // makes; Harvester does the same for the disks of machines (vm_controller.go). It writes nothing.
 func prepare(ctx context.Context, s *session.Session, plan *model, wanted *volume) diag.Diagnostics {
-	c := clientsOf(s)
-	var image *api.VirtualMachineImage
-	var diags diag.Diagnostics
-	if plan.image() != "" {
-		if image, diags = plancheck.Apply(ctx, s, plan.use()); diags.HasError() {
-			return diags
-		}
-	}
-	class, more := c.class(ctx, plan, image)
-	if diags.Append(more...); diags.HasError() {
+	b, diags := (&judging{clients: clientsOf(s), plan: plan, applying: true}).basis(ctx)
+	if diags.HasError() {
 		return diags
 	}
-	switch wanted.class = class; {
-	case class != nil:
-		wanted.Spec.StorageClassName = &class.Name
-	case image != nil:
-		wanted.Spec.StorageClassName = &image.Status.StorageClassName
+	switch wanted.class = b.class; {
+	case b.class != nil:
+		wanted.Spec.StorageClassName = &b.class.Name
+	case b.image != nil:
+		wanted.Spec.StorageClassName = &b.image.Status.StorageClassName
 	}
-	if image == nil || image.Spec.Backend != api.BackendCDI {
-		return diags
+	if b.image != nil && b.image.Spec.Backend == api.BackendCDI {
+		wanted.data = dataVolume(wanted.PersistentVolumeClaim, b.image)
 	}
-	wanted.data = dataVolume(wanted.PersistentVolumeClaim, image)
-	return append(diags, c.checkCopy(ctx, plan, wanted)...)
+	return diags
 }
 
 // dataVolume asks CDI for the claim, filled with the image. CDI hands labels and
@@ -88,21 +77,4 @@ func claimOf(data *api.DataVolume) *corev1.PersistentVolumeClaim {
 		},
 		Status: corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimPending},
 	}
-}
-
-// checkCopy: CDI does not copy into a claim that asks for less than the image's own,
-// which is larger than the image on a file system. An unreadable one is left to CDI.
-func (c clients) checkCopy(ctx context.Context, plan *model, wanted *volume) diag.Diagnostics {
-	source := wanted.data.Spec.Source.PVC
-	claim, err := c.claims.Get(ctx, source.Namespace, source.Name)
-	if err != nil {
-		return nil
-	}
-	needed, asked := claim.Spec.Resources.Requests.Storage(), wanted.Spec.Resources.Requests.Storage()
-	if asked.Cmp(*needed) >= 0 {
-		return nil
-	}
-	return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("size"), "Volume smaller than its image's", fmt.Sprintf(
-		"The %s has a size of %s, but the image %q itself is stored in a volume of %s, and only a volume of at least that size can be copied from it. %s\n\n"+
-			"Set the size to at least %s.", plan.title(), plan.Size.ValueString(), plan.image(), needed, tfbase.NothingDone, needed))}
 }

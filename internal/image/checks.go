@@ -1,0 +1,211 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package image
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
+)
+
+// material is what an image is made from, besides its arguments.
+type material struct {
+	// content is to be sent; nil if nothing is.
+	content *transfer.Content
+	// source is the image that a clone is made from.
+	source *api.VirtualMachineImage
+}
+
+// checking is one reading of what would refuse an operation on an image: with the plan, by recent look-ups, and again
+// by fresh ones right before the first write.
+type checking struct {
+	*lifecycle
+	plan *model
+	// applying says that the first write comes next. Before that, what is missing may be made by this run.
+	applying bool
+	// left is what a refusal leaves behind.
+	left string
+}
+
+// creation is the list of what would refuse to make the image. It returns what the image is made from, as far as
+// that is known.
+func (c *checking) creation(ctx context.Context) (from material, diags diag.Diagnostics) {
+	asking, cancel := c.asking(ctx)
+	defer cancel()
+	for _, check := range []func(context.Context, *material) diag.Diagnostics{c.way, c.source, c.volume, c.class} {
+		if diags.Append(check(asking, &from)...); diags.HasError() {
+			return from, diags
+		}
+	}
+	if len(diags) == 0 { // Harvester would only say again what is found already
+		diags.Append(c.rehearsal(asking)...)
+	}
+	if !diags.HasError() {
+		diags.Append(c.content(ctx, &from)...)
+	}
+	return from, diags
+}
+
+// sending is the list of what would refuse to send the data of an image that exists.
+func (c *checking) sending(ctx context.Context) (from material, diags diag.Diagnostics) {
+	asking, cancel := c.asking(ctx)
+	defer cancel()
+	if diags = c.way(asking, &from); !diags.HasError() {
+		diags.Append(c.content(ctx, &from)...)
+	}
+	return from, diags
+}
+
+// asking bounds what a plan asks the cluster: one that does not answer is no reason to refuse. To read the file takes
+// as long as it takes.
+func (c *checking) asking(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.applying {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, untilAnswered)
+}
+
+// untilAnswered is how long the checks of a plan may take in all, for one image.
+const untilAnswered = 30 * time.Second
+
+// way: uploads take Harvester's own API.
+func (c *checking) way(ctx context.Context, _ *material) diag.Diagnostics {
+	if !c.plan.uploads() || c.Session == nil {
+		return nil
+	}
+	if err := c.Session.Client.ProbeHarvesterAPI(ctx); err != nil {
+		return diag.Diagnostics{diagnose.API("upload", c.plan.title(), c.left, err)}
+	}
+	return nil
+}
+
+// source: the image that a clone is made from.
+func (c *checking) source(ctx context.Context, from *material) (diags diag.Diagnostics) {
+	use, needed := c.sourceUse(c.plan)
+	switch {
+	case !needed:
+		return nil
+	case c.applying:
+		from.source, diags = plancheck.Apply(ctx, c.Session, use)
+		return diags
+	}
+	if diags = plancheck.Plan(ctx, c.Session, use); !diags.HasError() && c.Session != nil {
+		from.source = c.plannedSource(ctx, c.plan)
+	}
+	return diags
+}
+
+// volume: the image behind the volume that is exported.
+func (c *checking) volume(ctx context.Context, _ *material) (diags diag.Diagnostics) {
+	if c.Session == nil {
+		return nil
+	}
+	volumes, images := c.volumes(), c.images
+	find := finders{volumes.Recent, images.Recent}
+	if c.applying {
+		find = finders{volumes.Get, images.Get}
+	}
+	use, needed := exportUse(ctx, c.plan, find)
+	switch {
+	case !needed:
+		return nil
+	case c.applying:
+		_, diags = plancheck.Apply(ctx, c.Session, use)
+		return diags
+	}
+	return plancheck.Plan(ctx, c.Session, use)
+}
+
+// class: what a storage class and its secret need to encrypt.
+func (c *checking) class(ctx context.Context, from *material) diag.Diagnostics {
+	if c.applying {
+		return c.applyEncryption(ctx, c.plan, from.source)
+	}
+	return c.planEncryption(ctx, c.plan, from.source)
+}
+
+// rehearsal: Harvester's own webhooks. At apply the creation itself asks them.
+func (c *checking) rehearsal(ctx context.Context) diag.Diagnostics {
+	if c.applying || !c.looks() {
+		return nil
+	}
+	return c.rehearse(ctx, c.plan)
+}
+
+// content: the file. A plan reads all of it only if nothing less tells whether it is right.
+func (c *checking) content(ctx context.Context, from *material) (diags diag.Diagnostics) {
+	switch {
+	case !c.plan.uploads():
+		return nil
+	case c.applying:
+		from.content, diags = c.plan.content(ctx, c.left)
+		return diags
+	case !tfbase.Known(c.plan.FilePath, c.plan.Decompress):
+		return nil
+	}
+	file, err := c.plan.file()
+	switch {
+	case transfer.Missing(err) && !c.plan.FilePath.IsNull():
+		return diag.Diagnostics{c.plan.awaited(err)}
+	case err == nil && (c.plan.Checksum.ValueString() != "" || packed(file, c.plan.treatment())):
+		_, diags = c.plan.content(ctx, c.left)
+	default:
+		_, diags = c.plan.inspect(ctx, c.left)
+	}
+	return diags.Errors() // apply warns of the rest
+}
+
+// packed says that only unpacking the file shows whether it is whole.
+func packed(file transfer.File, treatment transfer.Treatment) bool {
+	format, err := file.Packing()
+	return treatment.Decompress && err == nil && format != transfer.Raw
+}
+
+// ready checks everything that can be checked before the first write, and
+// returns what the image is made from.
+func (r *lifecycle) ready(ctx context.Context, plan *model) (from material, diags diag.Diagnostics) {
+	plan.FileSHA512 = types.StringNull()
+	from, diags = (&checking{lifecycle: r, plan: plan, applying: true, left: leftNothing}).creation(ctx)
+	if from.content != nil {
+		plan.FileSHA512 = types.StringValue(from.content.SHA512)
+	}
+	return from, diags
+}
+
+// readyToSend checks the way to the upload API and reads the file.
+func (r *lifecycle) readyToSend(ctx context.Context, plan *model, left string) (*transfer.Content, diag.Diagnostics) {
+	from, diags := (&checking{lifecycle: r, plan: plan, applying: true, left: left}).sending(ctx)
+	return from.content, diags
+}
+
+// planning is a reading of the lists with a plan. What it refuses also stands in the way of terraform destroy.
+func (r *lifecycle) planning(plan *model) *checking {
+	c := &checking{lifecycle: r, plan: plan}
+	if r.Session != nil {
+		c.left = plancheck.Way(r.Session.PlanChecks)
+	}
+	return c
+}
+
+// looks says that plans are checked against the cluster.
+func (r *lifecycle) looks() bool {
+	return r.Session != nil && r.Session.PlanChecks != session.ChecksOff
+}
+
+// soften is how the plan tells what it finds, by plan_checks.
+func (r *lifecycle) soften(found ...diag.Diagnostic) diag.Diagnostics {
+	if r.Session == nil {
+		return found
+	}
+	return r.Session.PlanChecks.Soften(found...)
+}

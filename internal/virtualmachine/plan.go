@@ -162,6 +162,10 @@ func (p *planning) spelling(ctx context.Context) {
 		keep(diskPath(i, "image"), &d.Image, old.Image, arg.Qualified(d.Image, namespace) == arg.Qualified(old.Image, namespace))
 		keep(diskPath(i, "size"), &d.Size, old.Size, sameQuantity(d.Size.ValueString(), old.Size.ValueString()))
 	}
+	for i := range m.interfaces[:min(len(m.interfaces), len(before.interfaces))] {
+		n, old := &m.interfaces[i], before.interfaces[i]
+		keep(path.Root("network_interface").AtListIndex(i).AtName("mac_address"), &n.MACAddress, old.MACAddress, n.Name.Equal(old.Name) && n.SameMAC(old))
+	}
 	if arg.Known(m.SSHKeys) && arg.Known(before.SSHKeys) && len(m.sshKeys) == len(m.SSHKeys.Elements()) && slices.Equal(m.keyIDs(), before.keyIDs()) {
 		m.SSHKeys = before.SSHKeys
 		p.resp.Diagnostics.Append(p.resp.Plan.SetAttribute(ctx, path.Root("ssh_keys"), before.SSHKeys)...)

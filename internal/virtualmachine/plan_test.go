@@ -99,6 +99,20 @@ func TestPlanCarriesByName(t *testing.T) {
 	}
 }
 
+// Another spelling of a MAC address is no change.
+func TestPlanMACSpelling(t *testing.T) {
+	for spelling, want := range map[string]string{"52-54-00-00-00-01": "52:54:00:00:00:01", "52-54-00-00-00-02": "52-54-00-00-00-02"} {
+		plan := basic()
+		plan.disks = []disk.Disk{imageDisk("a")}
+		plan.interfaces[0].MACAddress = text(spelling)
+		got, resp := planned(t, plan, stored(volumeDisk("a", "v-a")))
+		noError(t, resp.Diagnostics)
+		if mac := got.interfaces[0].MACAddress.ValueString(); mac != want {
+			t.Errorf("%s is planned as %s, want %s", spelling, mac, want)
+		}
+	}
+}
+
 func TestPlanReplaces(t *testing.T) {
 	state := stored(volumeDisk("a", "v-a"), volumeDisk("b", "v-b"))
 	changed := imageDisk("b")

@@ -66,10 +66,21 @@ func (m machine) validateRequests() diag.Diagnostics {
 		case m.limit(name) != nil && quantity.Cmp(*m.limit(name)) > 0:
 			diags.AddAttributeError(at, "More requested than allowed",
 				fmt.Sprintf("requests.%s is %s, more than the %s the machine has (%s). Lower it or raise %s.", name, value.ValueString(), name, m.limit(name), name))
+		case m.CPUPinning.ValueBool() && m.limit(name) != nil && quantity.Cmp(*m.limit(name)) != 0:
+			// KubeVirt: vmi-create-admitter.go, validateRequestEqualsLimitOnDedicatedCPUPlacement and validateMemoryRequestsAndLimits.
+			diags.AddAttributeError(at, "Requests do not fit CPU pinning",
+				fmt.Sprintf("requests.%s is %s, and the machine has %s. With cpu_pinning both must be the same. Remove requests.%s, or set it to %s.",
+					name, value.ValueString(), m.limit(name), name, m.limit(name)))
+		case name == corev1.ResourceMemory && quantity.Cmp(leastMemory) < 0:
+			diags.AddAttributeError(at, "Too little memory requested",
+				fmt.Sprintf("requests.memory is %s; KubeVirt wants at least %s. Is its unit missing, as in 512Mi?", value.ValueString(), &leastMemory))
 		}
 	}
 	return diags
 }
+
+// leastMemory is the least that KubeVirt lets a machine ask for (vmi-create-admitter.go, validateMemoryRequestsNegativeOrNull).
+var leastMemory = resource.MustParse("1M")
 
 // limit is how much of a resource the configured machine has; nil if that is not known.
 func (m machine) limit(name corev1.ResourceName) *resource.Quantity {

@@ -28,6 +28,17 @@ func (m *model) same(state *model) bool {
 	return reflect.DeepEqual(settled, *state)
 }
 
+// stirs names what moves with a change: a volume that grows says so, and one that is on its way to somewhere may have arrived.
+func (m *model) stirs(state *model) []string {
+	switch now := state.State.ValueString(); {
+	case now != stateReady && now != stateInUse:
+		return []string{"state", "message", "phase", "attached_vm"}
+	case m.grows(state):
+		return []string{"message"}
+	}
+	return nil
+}
+
 // replaces says that only another volume can be what the plan wants.
 func (m *model) replaces(state *model) bool {
 	for _, pair := range [][2]attr.Value{

@@ -41,7 +41,7 @@ func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReques
 	if p.load(ctx); req.Plan.Raw.IsNull() {
 		return
 	}
-	for _, step := range []func(context.Context){p.strategy, p.spelling, p.terminating, p.disks, p.leavesBehind, p.interfaces, p.requests, p.settle} {
+	for _, step := range []func(context.Context){p.strategy, p.spelling, p.terminating, p.disks, p.leavesBehind, p.interfaces, p.requests, p.calm, p.settle} {
 		if resp.Diagnostics.HasError() {
 			return
 		}

@@ -94,7 +94,7 @@ func TestPlanCarriesByName(t *testing.T) {
 		}
 	}
 	if !got.interfaces[0].MACAddress.IsUnknown() || got.interfaces[1].MACAddress.ValueString() != "52:54:00:00:00:01" ||
-		got.interfaces[1].Type.ValueString() != nic.TypeMasquerade || !got.interfaces[1].IPAddress.IsUnknown() {
+		got.interfaces[1].Type.ValueString() != nic.TypeMasquerade || got.interfaces[1].IPAddress.ValueString() != "10.0.0.1" || !got.interfaces[0].IPAddress.IsUnknown() {
 		t.Errorf("interfaces: %+v", got.interfaces)
 	}
 }

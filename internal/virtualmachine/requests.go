@@ -96,14 +96,18 @@ func (m machine) limit(name corev1.ResourceName) *resource.Quantity {
 	return &quantity
 }
 
-// requests plans what the machine asks of a node. Left open, it is not known before Harvester
-// had its say. Asked for and there already, it stays as the state has it, even if the state
+// requests plans what the machine asks of a node. Left open, it stays as it is unless Harvester computes it
+// anew. Asked for and there already, it stays as the state has it, even if the state
 // knows more: that of the official provider does.
 func (p *planning) requests(ctx context.Context) {
-	if p.before == nil || p.machine.Requests.IsUnknown() || p.machine.Requests.Equal(p.before.Requests) || p.recomputes() {
+	if p.before == nil || p.machine.Requests.Equal(p.before.Requests) || p.recomputes() || p.before.Requests.IsNull() {
 		return
 	}
-	if p.machine.requests.within(p.before.requests) {
+	var configured types.List
+	p.resp.Diagnostics.Append(p.Config.GetAttribute(ctx, path.Root("requests"), &configured)...)
+	open := p.machine.Requests.IsUnknown()
+	unknown := open || p.machine.requests == nil && len(p.machine.Requests.Elements()) > 0
+	if open && configured.IsNull() || !unknown && p.machine.requests.within(p.before.requests) {
 		p.machine.Requests, p.machine.requests = p.before.Requests, p.before.requests
 		p.resp.Diagnostics.Append(p.resp.Plan.SetAttribute(ctx, path.Root("requests"), p.before.Requests)...)
 	}
@@ -202,7 +206,7 @@ func (r *Resource) insist(ctx context.Context, m machine, vm *kubevirtv1.Virtual
 	if missing := m.requests.unmet(vm); len(missing) > 0 {
 		spec["template"] = map[string]any{"spec": map[string]any{"domain": map[string]any{"resources": map[string]any{"requests": missing}}}}
 	}
-	if strategy, err := vm.RunStrategy(); err == nil && string(strategy) != m.RunStrategy.ValueString() {
+	if strategy, err := vm.RunStrategy(); err == nil && string(strategy) != m.RunStrategy.ValueString() && !stopped(strategy, m.RunStrategy) {
 		spec["runStrategy"] = m.RunStrategy.ValueString()
 	}
 	if len(spec) == 0 {

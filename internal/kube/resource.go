@@ -113,13 +113,24 @@ func (r Resource[T]) create(ctx context.Context, namespace string, object *T, dr
 // Patch sends a JSON merge patch: what it does not name stays as it is, null
 // removes.
 func (r Resource[T]) Patch(ctx context.Context, namespace, name string, patch map[string]any) (*T, error) {
+	defer r.recent.forget(scope{r.gvr, namespace})
+	return r.patch(ctx, namespace, name, patch, nil)
+}
+
+// DryRunPatch asks the server, with its admission webhooks, whether it would take the patch now.
+// Nothing is stored.
+func (r Resource[T]) DryRunPatch(ctx context.Context, namespace, name string, patch map[string]any) error {
+	_, err := r.patch(ctx, namespace, name, patch, []string{metav1.DryRunAll})
+	return err
+}
+
+func (r Resource[T]) patch(ctx context.Context, namespace, name string, patch map[string]any, dryRun []string) (*T, error) {
 	body, err := json.Marshal(patch)
 	if err != nil {
 		return nil, fmt.Errorf("encode the patch: %w", err)
 	}
-	defer r.recent.forget(scope{r.gvr, namespace})
 	patched, err := r.in(namespace).Patch(ctx, name, types.MergePatchType, body, metav1.PatchOptions{
-		FieldManager: FieldManager, FieldValidation: metav1.FieldValidationStrict,
+		FieldManager: FieldManager, FieldValidation: metav1.FieldValidationStrict, DryRun: dryRun,
 	})
 	if err != nil {
 		return nil, err

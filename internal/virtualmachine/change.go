@@ -145,10 +145,18 @@ func (r *Resource) effectOf(ctx context.Context, m, before machine, live, patche
 	return result, nil
 }
 
-// poweredOff says that the guest has shut the machine down, which RerunOnFailure respects.
+// poweredOff says that the machine was shut down, by its guest or by somebody who stopped it, in a way that
+// RerunOnFailure respects: KubeVirt starts such a machine anew only when its strategy changes
+// (pkg/virt-controller/watch/vm/vm.go, syncRunStrategy).
 func (r *Resource) poweredOff(ctx context.Context, vm *kubevirtv1.VirtualMachine) bool {
 	vmi, err := r.instances.Get(ctx, vm.Namespace, vm.Name)
-	return err == nil && !ofAnother(vm, vmi) && vmi.DeletionTimestamp == nil && vmi.Status.Phase == kubevirtv1.Succeeded
+	switch {
+	case apierrors.IsNotFound(err):
+		return vm.Status.RunStrategy == kubevirtv1.RunStrategyRerunOnFailure && len(vm.Status.StateChangeRequests) == 0
+	case err != nil:
+		return false
+	}
+	return !ofAnother(vm, vmi) && vmi.DeletionTimestamp == nil && vmi.Status.Phase == kubevirtv1.Succeeded
 }
 
 // judgement is how long KubeVirt may take to look at a change.

@@ -16,7 +16,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
-	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
 	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/arg"
@@ -48,9 +47,7 @@ func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReques
 		step(ctx)
 	}
 	if r.Session != nil && !resp.Diagnostics.HasError() && !resp.Plan.Raw.Equal(req.State.Raw) {
-		for _, use := range p.machine.imageUses(p.before) {
-			resp.Diagnostics.Append(plancheck.Plan(ctx, r.Session, use.Use)...)
-		}
+		resp.Diagnostics.Append(r.Session.Within(ctx, func(ctx context.Context) diag.Diagnostics { return p.check(ctx, r) })...)
 	}
 }
 

@@ -12,27 +12,25 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	kubevirtv1 "kubevirt.io/api/core/v1"
-
-	"github.com/hashicorp/terraform-plugin-testing/terraform"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/acctest"
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 )
 
 // knows checks that the plan updates the machine and leaves the address of its interface known, or not.
-func knows(address bool) resource.ConfigPlanChecks {
-	checks := []plancheck.PlanCheck{plancheck.ExpectResourceAction("harvester_virtualmachine.test", plancheck.ResourceActionUpdate)}
-	where := at("network_interface", 0, "ip_address")
-	if !address {
-		checks = append(checks, plancheck.ExpectUnknownValue("harvester_virtualmachine.test", where))
-	} else {
-		for _, path := range []string{"state", "node_name", "requests"} {
-			checks = append(checks, plancheck.ExpectKnownValue("harvester_virtualmachine.test", at(path), knownvalue.NotNull()))
-		}
-		checks = append(checks, plancheck.ExpectKnownValue("harvester_virtualmachine.test", where, knownvalue.NotNull()))
+func knows(calm bool) resource.ConfigPlanChecks {
+	shown := at("network_interface", 0, "ip_address")
+	checks := []plancheck.PlanCheck{plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate)}
+	if !calm {
+		return resource.ConfigPlanChecks{PreApply: append(checks, plancheck.ExpectUnknownValue(address, shown))}
+	}
+	for _, path := range []tfjsonpath.Path{at("state"), at("node_name"), at("requests"), shown} {
+		checks = append(checks, plancheck.ExpectKnownValue(address, path, knownvalue.NotNull()))
 	}
 	return resource.ConfigPlanChecks{PreApply: checks}
 }

@@ -123,15 +123,16 @@ func (p *planning) calm(ctx context.Context) {
 			p.resp.Diagnostics.Append(p.resp.Plan.SetAttribute(ctx, at, old)...)
 		}
 	}
-	awaits := p.machine.NetworkInterface.IsUnknown()
+	runs := p.before.State.ValueString() != stateOff
+	awaits := runs && p.machine.NetworkInterface.IsUnknown()
 	for i := range p.machine.interfaces {
 		n := &p.machine.interfaces[i]
 		old := nic.Named(p.before.interfaces, n.Name.ValueString())
 		if old == nil {
-			awaits = awaits || !n.WaitForLease.Equal(types.BoolValue(false))
+			awaits = awaits || runs && !n.WaitForLease.Equal(types.BoolValue(false))
 			continue
 		}
-		waits := !n.WaitForLease.Equal(types.BoolValue(false)) && old.IPAddress.ValueString() == ""
+		waits := runs && !n.WaitForLease.Equal(types.BoolValue(false)) && old.IPAddress.ValueString() == ""
 		awaits = awaits || waits
 		block := path.Root("network_interface").AtListIndex(i)
 		keep(block.AtName("ip_address"), &n.IPAddress, old.IPAddress, waits)

@@ -69,8 +69,13 @@ func TestPlanStaysCalm(t *testing.T) {
 			unknown: "state message node_name ip_address interface_name",
 		},
 		"powered off by its guest": {
-			before: func(m *machine) { m.State, m.NodeName = text(stateOff), types.StringNull() },
-			change: func(m *machine) { m.Hostname, m.RestartAfterUpdate = text("new"), types.BoolValue(true) },
+			before: func(m *machine) {
+				m.State, m.NodeName, m.interfaces[0].IPAddress = text(stateOff), types.StringNull(), types.StringNull()
+			},
+			change: func(m *machine) {
+				m.Hostname, m.RestartAfterUpdate = text("new"), types.BoolValue(true)
+				m.interfaces[0].WaitForLease = types.BoolValue(true)
+			},
 		},
 		"off, but always to run": {
 			before:  func(m *machine) { m.State, m.RunStrategy = text(stateOff), text("Always") },

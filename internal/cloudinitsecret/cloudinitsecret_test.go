@@ -239,40 +239,6 @@ func first(diags diag.Diagnostics) string {
 
 func TestAdvice(t *testing.T) {
 	t.Parallel()
-	const header, yaml, mapping = "tells cloud-init", "valid YAML", "no mapping"
-	for name, test := range map[string]struct{ data, want string }{
-		"nothing":               {"", ""},
-		"cloud-config":          {"#cloud-config\npackages: [vim]\n", ""},
-		"cloud-config, alone":   {"#cloud-config\n", ""},
-		"cloud-config, indent":  {"  #cloud-config\n  packages: [vim]\n", ""},
-		"capitals":              {"#Cloud-Config\npackages: [vim]\n", ""},
-		"archive":               {"#cloud-config-archive\n- content: x\n", ""},
-		"script":                {script, ""},
-		"include":               {"#include\nhttps://example.com/x\n", ""},
-		"MIME":                  {"Content-Type: multipart/mixed; boundary=x\n", ""},
-		"gzip":                  {packed, ""},
-		"template":              {"## template: jinja\n#cloud-config\na: {{ b }}\n", ""},
-		"PowerShell":            {"#ps1_sysnative\nGet-Date\n", ""},
-		"Ignition":              {`{"ignition":{"version":"3.0.0"}}`, ""},
-		"Talos":                 {"version: v1alpha1\nmachine: {}\n", ""},
-		"no header":             {"packages: [vim]\n", header},
-		"header in a wrong way": {"# cloud-config\npackages: [vim]\n", header},
-		"invalid YAML":          {"#cloud-config\npassword: swordfish: 1\n", yaml + ", near line 2"},
-		"tab":                   {"#cloud-config\nusers:\n\t- swordfish\n", yaml},
-		"list":                  {"#cloud-config\n- swordfish\n", mapping},
-		"unknown anchor":        {"#cloud-config\na: *swordfish\n", yaml},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			got := adviseUserData([]byte(test.data))
-			if (test.want == "") != (got == "") || !strings.Contains(got, test.want) {
-				t.Errorf("got %q, want %q", got, test.want)
-			}
-			if strings.Contains(got, "swordfish") {
-				t.Errorf("the warning repeats the data: %q", got)
-			}
-		})
-	}
 	m := &model{UserDataWO: text("no header"), NetworkDataBase64: in64("- a\n")}
 	diags := m.advise()
 	if len(diags) != 2 || diags.HasError() || first(diags) != "user_data_wo: User data may not work" || first(diags[1:]) != "network_data_base64: Network data may not work" {

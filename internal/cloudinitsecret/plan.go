@@ -11,6 +11,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/userdata"
 )
 
 // derive fills in what is computed. An empty state is that of a Secret to be made.
@@ -50,6 +52,24 @@ func (p part) configured() []byte {
 		return []byte(text)
 	}
 	return p.content()
+}
+
+// advise finds what the guest would probably not take.
+func (m *model) advise() diag.Diagnostics {
+	user, network := m.parts()[0], m.parts()[1]
+	return append(userdata.Advise(path.Root(user.argument()), user.configured()),
+		userdata.AdviseNetwork(path.Root(network.argument()), network.configured())...)
+}
+
+// argument is the one that is set.
+func (p part) argument() string {
+	switch {
+	case p.writeOnly.ValueString() != "":
+		return p.name + "_wo"
+	case p.text.ValueString() != "":
+		return p.name
+	}
+	return p.name + "_base64"
 }
 
 func (p part) checkEncoded() diag.Diagnostics {

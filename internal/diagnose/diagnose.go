@@ -90,7 +90,7 @@ func api(err error) (summary, what, todo string) {
 		return "Not found", said, "It may have been deleted by someone else. Plan again to see what is missing."
 	case apierrors.IsAlreadyExists(err):
 		return "Already exists", said, ""
-	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsConflict(err):
+	case apierrors.IsConflict(err), kube.Refused(err):
 		return "Rejected by the cluster", said, ""
 	case isAnswer(err):
 		return "Error from the cluster", said, "If the cluster is being restarted or upgraded, try again later."

@@ -5,7 +5,6 @@ package image
 
 import (
 	"context"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -40,16 +39,17 @@ type checking struct {
 // creation is the list of what would refuse to make the image. It returns what the image is made from, as far as
 // that is known.
 func (c *checking) creation(ctx context.Context) (from material, diags diag.Diagnostics) {
-	asking, cancel := c.asking(ctx)
-	defer cancel()
-	for _, check := range []func(context.Context, *material) diag.Diagnostics{c.way, c.source, c.volume, c.class} {
-		if diags.Append(check(asking, &from)...); diags.HasError() {
-			return from, diags
+	diags = c.asking(ctx, func(ctx context.Context) (diags diag.Diagnostics) {
+		for _, check := range []func(context.Context, *material) diag.Diagnostics{c.way, c.source, c.volume, c.class} {
+			if diags.Append(check(ctx, &from)...); diags.HasError() {
+				return diags
+			}
 		}
-	}
-	if len(diags) == 0 { // Harvester would only say again what is found already
-		diags.Append(c.rehearsal(asking)...)
-	}
+		if len(diags) == 0 { // Harvester would only say again what is found already
+			diags.Append(c.rehearsal(ctx)...)
+		}
+		return diags
+	})
 	if !diags.HasError() {
 		diags.Append(c.content(ctx, &from)...)
 	}
@@ -58,25 +58,20 @@ func (c *checking) creation(ctx context.Context) (from material, diags diag.Diag
 
 // sending is the list of what would refuse to send the data of an image that exists.
 func (c *checking) sending(ctx context.Context) (from material, diags diag.Diagnostics) {
-	asking, cancel := c.asking(ctx)
-	defer cancel()
-	if diags = c.way(asking, &from); !diags.HasError() {
+	diags = c.asking(ctx, func(ctx context.Context) diag.Diagnostics { return c.way(ctx, &from) })
+	if !diags.HasError() {
 		diags.Append(c.content(ctx, &from)...)
 	}
 	return from, diags
 }
 
-// asking bounds what a plan asks the cluster: one that does not answer is no reason to refuse. To read the file takes
-// as long as it takes.
-func (c *checking) asking(ctx context.Context) (context.Context, context.CancelFunc) {
+// asking runs the checks that ask the cluster. Those of a plan have a limit; to read the file takes as long as it takes.
+func (c *checking) asking(ctx context.Context, checks func(context.Context) diag.Diagnostics) diag.Diagnostics {
 	if c.applying {
-		return ctx, func() {}
+		return checks(ctx)
 	}
-	return context.WithTimeout(ctx, untilAnswered)
+	return c.Session.Within(ctx, checks)
 }
-
-// untilAnswered is how long the checks of a plan may take in all, for one image.
-const untilAnswered = 30 * time.Second
 
 // way: uploads take Harvester's own API.
 func (c *checking) way(ctx context.Context, _ *material) diag.Diagnostics {

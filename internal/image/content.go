@@ -230,11 +230,13 @@ func (r *lifecycle) adoptContent(
 ) diag.Diagnostics {
 	stored, ours := "", true
 	if r.Session != nil {
-		ctx, cancel := r.planning(plan).asking(ctx)
-		defer cancel()
-		if image, err := r.images.Get(ctx, plan.Namespace.ValueString(), plan.Name.ValueString()); err == nil {
-			stored, ours = r.storedChecksum(ctx, image), r.identity(ctx, req.Private, plan).Is(image)
-		}
+		unread := r.Session.Within(ctx, func(ctx context.Context) diag.Diagnostics {
+			if image, err := r.images.Get(ctx, plan.Namespace.ValueString(), plan.Name.ValueString()); err == nil {
+				stored, ours = r.storedChecksum(ctx, image), r.identity(ctx, req.Private, plan).Is(image)
+			}
+			return nil
+		})
+		resp.Diagnostics.Append(unread...)
 	}
 	switch {
 	case stored == content.SHA512, stored == "" && ours:

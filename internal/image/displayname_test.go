@@ -4,6 +4,7 @@
 package image
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -66,7 +67,7 @@ func TestDisplayNameThatIsTaken(t *testing.T) {
 				r.Session.ImageFates.Tell("default/old", test.fate)
 			}
 			plan := &model{Name: types.StringValue("new"), Namespace: types.StringValue("default"), DisplayName: types.StringValue(display)}
-			asking, cancel := r.planning(plan).asking(t.Context())
+			asking, cancel := context.WithTimeout(t.Context(), r.Session.Checking)
 			defer cancel()
 			if test.read == "default/old" { // else it waits as long as a plan may
 				time.AfterFunc(untilTold+time.Second/2, cancel)

@@ -48,8 +48,10 @@ func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReques
 		return
 	}
 	plan.expect()
-	_, _, found := r.check(ctx, &plan, false)
-	resp.Diagnostics.Append(found...)
+	resp.Diagnostics.Append(r.Session.Within(ctx, func(ctx context.Context) diag.Diagnostics {
+		_, _, found := r.check(ctx, &plan, false)
+		return found
+	})...)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
 }
 

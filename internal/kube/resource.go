@@ -100,13 +100,7 @@ func (r Resource[T]) create(ctx context.Context, namespace string, object *T, dr
 			FieldManager: FieldManager, FieldValidation: metav1.FieldValidationStrict, DryRun: dryRun,
 		})
 	}
-	var created *unstructured.Unstructured
-	if dryRun == nil {
-		defer r.recent.forget(scope{r.gvr, namespace})
-		created, err = Retry(ctx, request)
-	} else {
-		created, err = request(ctx)
-	}
+	created, err := r.write(ctx, namespace, request, dryRun)
 	if err != nil {
 		return nil, err
 	}
@@ -116,20 +110,41 @@ func (r Resource[T]) create(ctx context.Context, namespace string, object *T, dr
 // Patch sends a JSON merge patch: what it does not name stays as it is, null
 // removes.
 func (r Resource[T]) Patch(ctx context.Context, namespace, name string, patch map[string]any) (*T, error) {
+	return r.patch(ctx, namespace, name, patch, nil)
+}
+
+// DryRunPatch asks the server, with its admission webhooks, whether it would take the patch now.
+// Nothing is stored.
+func (r Resource[T]) DryRunPatch(ctx context.Context, namespace, name string, patch map[string]any) error {
+	_, err := r.patch(ctx, namespace, name, patch, []string{metav1.DryRunAll})
+	return err
+}
+
+func (r Resource[T]) patch(ctx context.Context, namespace, name string, patch map[string]any, dryRun []string) (*T, error) {
 	body, err := json.Marshal(patch)
 	if err != nil {
 		return nil, fmt.Errorf("encode the patch: %w", err)
 	}
-	defer r.recent.forget(scope{r.gvr, namespace})
-	patched, err := Retry(ctx, func(ctx context.Context) (*unstructured.Unstructured, error) {
+	patched, err := r.write(ctx, namespace, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		return r.in(namespace).Patch(ctx, name, types.MergePatchType, body, metav1.PatchOptions{
-			FieldManager: FieldManager, FieldValidation: metav1.FieldValidationStrict,
+			FieldManager: FieldManager, FieldValidation: metav1.FieldValidationStrict, DryRun: dryRun,
 		})
-	})
+	}, dryRun)
 	if err != nil {
 		return nil, err
 	}
 	return about[T](patched, namespace, name)
+}
+
+// write sends what changes an object until it is judged. What only asks is asked once.
+func (r Resource[T]) write(
+	ctx context.Context, namespace string, request func(context.Context) (*unstructured.Unstructured, error), dryRun []string,
+) (*unstructured.Unstructured, error) {
+	if dryRun != nil {
+		return request(ctx)
+	}
+	defer r.recent.forget(scope{r.gvr, namespace})
+	return Retry(ctx, request)
 }
 
 // Delete asks for the removal of the object with this UID; an empty UID means

@@ -8,8 +8,10 @@ package session
 import (
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
@@ -33,6 +35,8 @@ type (
 	ClassName string
 	// DisplayName is an image's display name, behind its namespace and a slash.
 	DisplayName string
+	// ObjectID is an object of any kind; see Object.
+	ObjectID string
 )
 
 // Session is what a configured provider hands to its resources. Terraform
@@ -54,6 +58,9 @@ type Session struct {
 	// Files are those that downloads of this walk write.
 	Files Claims
 
+	// Objects are those of any kind that this walk makes.
+	Objects Promises[ObjectID]
+
 	// Machines are the virtual machines of this walk, and the volumes they let go of.
 	Machines Machines
 
@@ -64,6 +71,11 @@ type Session struct {
 	// prepares for a download.
 	Clones, Downloads Turns[ImageID]
 
+	// Checking is how long the checks of a plan may take in all, for one object. A cluster that does not answer
+	// is no reason to refuse.
+	Checking time.Duration
+	// silent: the checks of an object have run out of time.
+	silent atomic.Bool
 	// warned: the walk has said that the cluster cannot be read.
 	warned atomic.Bool
 }
@@ -71,9 +83,24 @@ type Session struct {
 // DefaultUploads is how many uploads run at a time if the configuration does not say.
 const DefaultUploads = 4
 
+// Object is the ObjectID of an object; namespace is "" where there is none.
+func Object(resource schema.GroupVersionResource, namespace, name string) ObjectID {
+	return ObjectID(resource.GroupResource().String() + "/" + namespace + "/" + name)
+}
+
+// Promise notes that this walk makes an object, so that what is planned to use it does not miss it. Without a session
+// nothing is noted.
+func (s *Session) Promise(resource schema.GroupVersionResource, object interface {
+	Key() (namespace, name string)
+}) {
+	if namespace, name := object.Key(); s != nil && name != "" {
+		s.Objects.Add(Object(resource, namespace, name))
+	}
+}
+
 // New returns a session over the client, with at most so many uploads at a time.
 func New(client *kube.Client, checks PlanChecks, uploads int) *Session {
-	return &Session{Client: client, Hub: wait.NewHub(client.Dynamic()), PlanChecks: checks, Uploads: NewSlots(uploads)}
+	return &Session{Client: client, Hub: wait.NewHub(client.Dynamic()), PlanChecks: checks, Uploads: NewSlots(uploads), Checking: 30 * time.Second}
 }
 
 // From unpacks what the provider's Configure handed out. It is nil without an error while the

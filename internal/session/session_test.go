@@ -93,3 +93,55 @@ func TestUnchecked(t *testing.T) {
 		t.Errorf("what has to be readable: %v", got)
 	}
 }
+
+// What takes too long is left out, with a warning; what was found by then counts.
+func TestWithin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		finding := diag.Diagnostics{diag.NewErrorDiagnostic("Found", "")}
+		quick := func(context.Context) diag.Diagnostics { return finding }
+		silent := func(ctx context.Context) diag.Diagnostics {
+			<-ctx.Done()
+			return finding
+		}
+		s := &Session{Checking: 30 * time.Second}
+		if got := s.Within(t.Context(), quick); len(got) != 1 {
+			t.Errorf("in time: %v", got)
+		}
+		for i, want := range []time.Duration{30 * time.Second, 3 * time.Second} {
+			begun := time.Now()
+			got := s.Within(t.Context(), silent)
+			if took := time.Since(begun); took != want {
+				t.Errorf("look %d took %s, want %s", i, took, want)
+			}
+			if len(got) != 2-i || got[0].Summary() != "Found" || i == 0 && (got[1].Severity() != diag.SeverityWarning || !strings.Contains(got[1].Detail(), "did not answer in time")) {
+				t.Errorf("look %d found %v", i, got)
+			}
+		}
+		interrupted, cancel := context.WithCancel(t.Context())
+		cancel()
+		if got := (&Session{Checking: time.Minute}).Within(interrupted, silent); len(got) != 1 {
+			t.Errorf("an interrupted run: %v", got)
+		}
+		if got := (*Session)(nil).Within(t.Context(), quick); len(got) != 1 {
+			t.Errorf("without a session: %v", got)
+		}
+	})
+}
+
+func TestObjects(t *testing.T) {
+	t.Parallel()
+	s := &Session{}
+	secrets := schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
+	keys := schema.GroupVersionResource{Group: "harvesterhci.io", Version: "v1beta1", Resource: "keypairs"}
+	s.Promise(secrets, found{"default", "a"})
+	s.Promise(secrets, found{"default", ""}) // not known yet
+	(*Session)(nil).Promise(secrets, found{"default", "b"})
+	if !s.Objects.Has(Object(secrets, "default", "a")) || s.Objects.Has(Object(keys, "default", "a")) || s.Objects.Has(Object(secrets, "default", "")) {
+		t.Error("objects are mixed up")
+	}
+}
+
+type found struct{ namespace, name string }
+
+func (f found) Key() (namespace, name string) { return f.namespace, f.name }

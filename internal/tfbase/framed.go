@@ -65,17 +65,37 @@ func (r *framed[M, P, T, O]) ModifyPlan(ctx context.Context, req resource.Modify
 	if resp.Diagnostics.HasError() || p.State != nil && ReplaceTerminating(ctx, p.State.Base().State, resp) {
 		return
 	}
+	resp.Diagnostics.Append(r.Session.Within(ctx, func(ctx context.Context) diag.Diagnostics { return r.plan(ctx, &p, req, resp) })...)
+}
+
+func (r *framed[M, P, T, O]) plan(ctx context.Context, p *Planning[P], req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) (diags diag.Diagnostics) {
 	if r.Plan != nil {
-		resp.Diagnostics.Append(r.Plan(ctx, &p)...)
-		resp.Diagnostics.Append(resp.Plan.Set(ctx, p.Plan)...)
+		diags = r.Plan(ctx, p)
+		diags.Append(resp.Plan.Set(ctx, p.Plan)...)
 	}
-	if p.keep {
+	switch replaced := p.State != nil && r.Replaces != nil && r.Replaces(p.Plan, p.State); {
+	case p.keep:
 		resp.Plan.Raw = req.State.Raw
-		return
+		return diags
+	case p.State == nil:
+		r.Session.Promise(r.Resource, p.Plan)
+	case !replaced:
+		resp.Plan.Raw = KeepKnown(resp.Plan.Raw, req.State.Raw, r.still(p.Plan, p.State))
 	}
-	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(r.planChecks(ctx, &p)...)
+	if !diags.HasError() {
+		diags.Append(r.planChecks(ctx, p)...)
 	}
+	return diags
+}
+
+// still names what the cluster shows of the object and the change does not move.
+func (r *framed[M, P, T, O]) still(plan, state P) []string {
+	names := Observed(r.Kind.Schema)
+	if r.Stirs == nil {
+		return names
+	}
+	stirred := r.Stirs(plan, state)
+	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(stirred, name) })
 }
 
 func (r *framed[M, P, T, O]) planDelete(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
@@ -84,7 +104,9 @@ func (r *framed[M, P, T, O]) planDelete(ctx context.Context, req resource.Modify
 	}
 	state := P(new(M))
 	if resp.Diagnostics.Append(req.State.Get(ctx, state)...); !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(r.PlanDelete(ctx, r.Session, state, resp.Private)...)
+		resp.Diagnostics.Append(r.Session.Within(ctx, func(ctx context.Context) diag.Diagnostics {
+			return r.PlanDelete(ctx, r.Session, state, resp.Private)
+		})...)
 	}
 }
 
@@ -95,8 +117,6 @@ func (r *framed[M, P, T, O]) planChecks(ctx context.Context, p *Planning[P]) dia
 	if r.Check == nil || s == nil || s.PlanChecks == session.ChecksOff || p.State != nil && r.Replaces != nil && r.Replaces(p.Plan, p.State) {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, checking)
-	defer cancel()
 	return s.PlanChecks.Soften(r.Check(ctx, &Checking[P]{Session: s, Plan: p.Plan, State: p.State})...)
 }
 
@@ -250,6 +270,9 @@ func (r *framed[M, P, T, O]) Update(ctx context.Context, req resource.UpdateRequ
 		resp.Diagnostics.Append(diags...)
 	}
 	resp.Diagnostics.Append(r.save(ctx, plan, object, &resp.State)...)
+	if !resp.Diagnostics.HasError() {
+		resp.State.Raw = KeepPlanned(resp.State.Raw, req.Plan.Raw, Observed(r.Kind.Schema))
+	}
 }
 
 func (r *framed[M, P, T, O]) change(ctx context.Context, plan, state, config P, identity objects.Identity) (O, diag.Diagnostics) {

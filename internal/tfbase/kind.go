@@ -6,7 +6,6 @@ package tfbase
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -52,6 +51,9 @@ type Kind[M any, P Model[M, T], T any, O objects.Object[T]] struct {
 	Check func(ctx context.Context, c *Checking[P]) diag.Diagnostics
 	// Replaces says that only another object can be what the plan wants.
 	Replaces func(plan, state P) bool
+	// Stirs names the attributes of what the cluster shows of an object (see Observed) that a change may move. All others
+	// stay known in its plan, as the state has them. It is not asked about replacements.
+	Stirs func(plan, state P) []string
 	// Unstated names the things that a configuration may leave open without anybody seeing what they are. An
 	// import finds all of them, and each stays in Planning.Imported until an apply has stated it.
 	Unstated func(config P) []string
@@ -131,10 +133,6 @@ func (c *Checking[P]) Unchecked(err error) diag.Diagnostics {
 	}
 	return c.Session.Unchecked(err)
 }
-
-// checking is how long the checks of a plan may take in all, for one object. A cluster that does not
-// answer is no reason to refuse.
-const checking = 30 * time.Second
 
 // what is the kind in messages, as in "SSH key".
 func (k *Kind[M, P, T, O]) what() string {

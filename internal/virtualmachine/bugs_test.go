@@ -92,7 +92,7 @@ func noDefaultClass(t *testing.T) {
 	r := answering(t, map[string]any{"/apis/storage.k8s.io/v1/storageclasses": map[string]any{
 		"kind": "StorageClassList", "apiVersion": "storage.k8s.io/v1", "items": []any{map[string]any{"metadata": map[string]any{"name": "other"}}},
 	}})
-	class, diags := r.defaultClass(context.Background(), 0)
+	class, diags := (&checking{Resource: r, applying: true}).defaultClass(context.Background(), 0)
 	if class != "" || !diags.HasError() || diags[0].Summary() != "No default storage class" {
 		t.Errorf("got %q, %v", class, diags)
 	}
@@ -155,7 +155,7 @@ func foreignKeys(t *testing.T) {
 	}})
 	m := basic()
 	m.sshKeys = []string{"other/theirs"}
-	keys, diags := r.publicKeys(context.Background(), m)
+	keys, diags := (&checking{Resource: r, applying: true}).publicKeys(context.Background(), m)
 	noError(t, diags)
 	if len(keys) != 1 || keys[0] != "ssh-ed25519 AAAA them" {
 		t.Errorf("got %q", keys)

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubevirtv1 "kubevirt.io/api/core/v1"
@@ -65,7 +66,7 @@ func (m machine) onto(ctx context.Context, vm *kubevirtv1.VirtualMachine, before
 	}
 	devices := &vm.Spec.Template.Spec.Domain.Devices
 	diags := m.ontoMetadata(ctx, vm, before)
-	m.ontoRunStrategy(vm)
+	m.ontoRunStrategy(vm, before != nil && m.RunStrategy.Equal(before.RunStrategy))
 	m.ontoCompute(vm, before == nil)
 	m.ontoFirmware(&vm.Spec.Template.Spec.Domain)
 	m.ontoPlacement(ctx, &vm.Spec.Template.Spec, &diags)
@@ -141,15 +142,22 @@ func names(values []string) string {
 
 // ontoRunStrategy also sets the strategy that Harvester goes back to: it
 // would put an earlier one in the place of ours when the machine is started.
-func (m machine) ontoRunStrategy(vm *kubevirtv1.VirtualMachine) {
+// Kept says that the machine had the strategy before.
+func (m machine) ontoRunStrategy(vm *kubevirtv1.VirtualMachine, kept bool) {
 	wanted := kubevirtv1.VirtualMachineRunStrategy(m.RunStrategy.ValueString())
-	if current, err := vm.RunStrategy(); err == nil && current == wanted && (vm.Spec.Running != nil || vm.Spec.RunStrategy != nil) {
+	if current, err := vm.RunStrategy(); err == nil && (current == wanted || kept && stopped(current, m.RunStrategy)) && (vm.Spec.Running != nil || vm.Spec.RunStrategy != nil) {
 		return // said in the older way perhaps
 	}
 	vm.Spec.Running, vm.Spec.RunStrategy = nil, &wanted
 	if wanted != kubevirtv1.RunStrategyHalted {
 		vm.Annotations = merged(vm.Annotations, none, map[string]string{annotationRunStrategy: string(wanted)})
 	}
+}
+
+// stopped says that a machine which is started and stopped elsewhere has been stopped there: Harvester writes Halted
+// for that, and the strategy before it when it starts the machine again.
+func stopped(live kubevirtv1.VirtualMachineRunStrategy, known types.String) bool {
+	return live == kubevirtv1.RunStrategyHalted && known.ValueString() == string(kubevirtv1.RunStrategyManual)
 }
 
 func (m machine) ontoPlacement(ctx context.Context, spec *kubevirtv1.VirtualMachineInstanceSpec, diags *diag.Diagnostics) {

@@ -253,19 +253,26 @@ func TestRunStrategies(t *testing.T) {
 		wanted     string
 		annotation string
 		older      bool
+		kept       bool
 	}{
-		"start":                  {kubevirtv1.VirtualMachineSpec{RunStrategy: &halted}, "Always", "Always", false},
-		"halt leaves the memory": {kubevirtv1.VirtualMachineSpec{RunStrategy: &halted}, "Halted", "", false},
-		"the older way stays":    {kubevirtv1.VirtualMachineSpec{Running: &yes}, "Always", "", true},
-		"the older way goes":     {kubevirtv1.VirtualMachineSpec{Running: &yes}, "Manual", "Manual", false},
+		"start":                  {kubevirtv1.VirtualMachineSpec{RunStrategy: &halted}, "Always", "Always", false, false},
+		"halt leaves the memory": {kubevirtv1.VirtualMachineSpec{RunStrategy: &halted}, "Halted", "", false, false},
+		"the older way stays":    {kubevirtv1.VirtualMachineSpec{Running: &yes}, "Always", "", true, false},
+		"the older way goes":     {kubevirtv1.VirtualMachineSpec{Running: &yes}, "Manual", "Manual", false, false},
+		"stopped elsewhere":      {kubevirtv1.VirtualMachineSpec{RunStrategy: &halted}, "Manual", "", false, true},
+		"manual from now on":     {kubevirtv1.VirtualMachineSpec{RunStrategy: &halted}, "Manual", "Manual", false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			vm := &kubevirtv1.VirtualMachine{Spec: test.vm}
 			m := basic()
 			m.RunStrategy = text(test.wanted)
-			m.ontoRunStrategy(vm)
+			m.ontoRunStrategy(vm, test.kept)
+			want := test.wanted
+			if test.kept {
+				want = string(halted)
+			}
 			got, err := vm.RunStrategy()
-			if err != nil || string(got) != test.wanted || vm.Annotations[annotationRunStrategy] != test.annotation || (vm.Spec.Running != nil) != test.older {
+			if err != nil || string(got) != want || vm.Annotations[annotationRunStrategy] != test.annotation || (vm.Spec.Running != nil) != test.older {
 				t.Errorf("got %s (%v), annotations %v", got, err, vm.Annotations)
 			}
 		})

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/rand"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
@@ -24,6 +25,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/cloudinit"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/nic"
+	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
 // effect is what a change brings about.
@@ -32,6 +34,8 @@ type effect struct {
 	settle bool
 	// restarted is the UID of the instance that a restart ends.
 	restarted string
+	// unrestarted: the change was accepted, and the restart that belongs to it was not.
+	unrestarted bool
 	// ejected are the volumes of media that drives have not any more, to be deleted.
 	ejected []string
 }
@@ -107,30 +111,77 @@ func (r *Resource) attempt(ctx context.Context, identity objects.Identity, after
 	if err != nil {
 		return result, apierrors.IsConflict(err), diag.Diagnostics{diagnose.API("change", after.title(), grown, err)}
 	}
-	if _, diags = r.insist(ctx, after, withTemplate(patched)); diags.HasError() {
+	if patched, diags = r.insist(ctx, after, withTemplate(patched)); diags.HasError() {
 		return result, false, diags
 	}
-	result, diags = r.effectOf(ctx, after, live, desired, reseeded)
-	result.ejected = disk.Ejected(after.disks, before.disks, live, withTemplate(patched))
+	patched = withTemplate(patched)
+	result, diags = r.effectOf(ctx, after, before, live, patched, reseeded)
+	result.ejected = disk.Ejected(after.disks, before.disks, live, patched)
 	return result, false, diags
 }
 
 // effectOf restarts the machine if that is wanted and needed.
-func (r *Resource) effectOf(ctx context.Context, m machine, live, desired *kubevirtv1.VirtualMachine, reseeded bool) (result effect, diags diag.Diagnostics) {
+func (r *Resource) effectOf(ctx context.Context, m, before machine, live, patched *kubevirtv1.VirtualMachine, reseeded bool) (result effect, diags diag.Diagnostics) {
 	was, _ := live.RunStrategy()
-	is, _ := desired.RunStrategy()
-	changed := reseeded || !equality.Semantic.DeepEqual(live.Spec.Template.Spec, desired.Spec.Template.Spec)
-	result.settle = changed || was != is || !slices.Equal(nic.Leases(live), nic.Leases(desired))
-	if !changed || !m.runs() || !m.RestartAfterUpdate.ValueBool() || was == kubevirtv1.RunStrategyHalted {
+	is, _ := patched.RunStrategy()
+	changed := !equality.Semantic.DeepEqual(live.Spec.Template.Spec, patched.Spec.Template.Spec)
+	_, pending := restartRequired(live)
+	pending = pending && !before.RestartAfterUpdate.ValueBool()
+	result.settle = changed || reseeded || was != is || !slices.Equal(nic.Leases(live), nic.Leases(patched))
+	if was == is && is == kubevirtv1.RunStrategyRerunOnFailure && r.poweredOff(ctx, live) {
+		return effect{}, nil // it stays so until somebody starts it
+	}
+	if !m.runs() || !m.RestartAfterUpdate.ValueBool() || was == kubevirtv1.RunStrategyHalted ||
+		!pending && !reseeded && (!changed || !r.wantsRestart(ctx, patched)) {
 		return result, nil
 	}
 	restarted, err := r.restart(ctx, live.Namespace, live.Name)
 	if err != nil {
+		result.unrestarted = true
 		return result, diag.Diagnostics{diagnose.API("restart", m.title(),
-			"The change was accepted, but what needs a restart is not in effect. Restart the machine yourself.", err)}
+			"The change was accepted, but what needs a restart is not in effect. The next apply tries again to restart the machine.", err)}
 	}
-	result.restarted = restarted
+	result.restarted, result.settle = restarted, true
 	return result, nil
+}
+
+// poweredOff says that the machine was shut down, by its guest or by somebody who stopped it, in a way that
+// RerunOnFailure respects: KubeVirt starts such a machine anew only when its strategy changes
+// (pkg/virt-controller/watch/vm/vm.go, syncRunStrategy).
+func (r *Resource) poweredOff(ctx context.Context, vm *kubevirtv1.VirtualMachine) bool {
+	vmi, err := r.instances.Get(ctx, vm.Namespace, vm.Name)
+	switch {
+	case apierrors.IsNotFound(err):
+		return vm.Status.RunStrategy == kubevirtv1.RunStrategyRerunOnFailure && len(vm.Status.StateChangeRequests) == 0
+	case err != nil:
+		return false
+	}
+	return !ofAnother(vm, vmi) && vmi.DeletionTimestamp == nil && vmi.Status.Phase == kubevirtv1.Succeeded
+}
+
+// judgement is how long KubeVirt may take to look at a change.
+const judgement = 30 * time.Second
+
+// wantsRestart waits until KubeVirt has looked at a change, and says whether it could not take all of it while the
+// machine runs. Only it knows that: it depends on its version, its settings and the node. If it does not look, a
+// restart is what was asked for.
+func (r *Resource) wantsRestart(ctx context.Context, changed *kubevirtv1.VirtualMachine) bool {
+	ctx, cancel := context.WithTimeout(ctx, judgement)
+	defer cancel()
+	target := wait.Target{Resource: api.VirtualMachines, Namespace: changed.Namespace, Name: changed.Name, UID: changed.UID}
+	needed := true
+	_, err := r.Session.Hub.Until(ctx, target, func(object *unstructured.Unstructured) (wait.Progress, error) {
+		vm, err := decoded[kubevirtv1.VirtualMachine](object)
+		if err != nil || vm == nil {
+			return wait.Progress{Done: vm == nil}, err
+		}
+		looked := vm.Generation >= changed.Generation && vm.Status.DesiredGeneration >= changed.Generation
+		if looked {
+			_, needed = restartRequired(vm)
+		}
+		return wait.Progress{Done: looked, Message: "KubeVirt has not looked at the change"}, nil
+	}, wait.Options{})
+	return needed || err != nil
 }
 
 // restart ends the running instance for a new one, and returns the UID of the

@@ -39,7 +39,6 @@ func (r *Resource) create(ctx context.Context, plan *model) (result *made, finis
 	if diags.Append(more...); diags.HasError() {
 		return nil, finish, diags
 	}
-	diags.Append(r.checkSnapshot(ctx, m)...)
 	name := cloudinit.SecretPrefix(plan.Name.ValueString()) + rand.String(5)
 	data := wanted.Offload(name)
 	vm := blank(plan.Namespace.ValueString(), plan.Name.ValueString())

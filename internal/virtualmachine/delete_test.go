@@ -135,7 +135,7 @@ func TestVolumeMustBeFree(t *testing.T) {
 		"machine without it":     {map[string]any{volumePath: alike, machinePath + "/vm": other}, false},
 	} {
 		r, _ := recorded(t, test.objects)
-		diags := r.checkVolumes(t.Context(), m, nil)
+		diags := (&checking{Resource: r, applying: true}).checkVolumes(t.Context(), m, nil)
 		if diags.HasError() == test.free {
 			t.Errorf("%s: %v", name, diags)
 		}

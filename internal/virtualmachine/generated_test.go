@@ -125,7 +125,7 @@ func TestGeneratedConfiguration(t *testing.T) {
 	ours.UID = "uid-vm"
 	long := ours.DeepCopy()
 	cloudinit.Seed{Kind: cloudinit.TypeNoCloud, UserDataSecret: "any", NetworkData: "version: 2"}.Onto(&long.Spec.Template.Spec)
-	secret := ownedSecret(long, "any", map[string][]byte{cloudinit.KeyUserData: []byte(strings.Repeat("x", 3000))})
+	secret := ownedSecret(long, "any", map[string][]byte{cloudinit.KeyUserData: []byte("#cloud-config\n#" + strings.Repeat("x", 3000))})
 	devices := withDomain(kubevirtv1.DomainSpec{Devices: kubevirtv1.Devices{
 		Disks: []kubevirtv1.Disk{
 			{Name: "drive", DiskDevice: kubevirtv1.DiskDevice{CDRom: &kubevirtv1.CDRomTarget{Bus: kubevirtv1.DiskBusUSB}}},
@@ -139,9 +139,14 @@ func TestGeneratedConfiguration(t *testing.T) {
 			{Name: "d"},
 		},
 		TPM:         &kubevirtv1.TPMDevice{},
-		Inputs:      []kubevirtv1.Input{{Name: "tablet", Type: "tablet"}, {Name: "keys", Type: "keyboard", Bus: "usb"}},
+		Inputs:      []kubevirtv1.Input{{Name: "tablet", Type: "tablet"}, {Name: "second", Type: "tablet", Bus: "virtio"}},
 		HostDevices: []kubevirtv1.HostDevice{{Name: "card", DeviceName: "vendor.com/card"}},
 	}})
+	for _, name := range []string{"a", "b", "c"} {
+		devices.Spec.Template.Spec.Networks = append(devices.Spec.Template.Spec.Networks, kubevirtv1.Network{
+			Name: name, NetworkSource: kubevirtv1.NetworkSource{Multus: &kubevirtv1.MultusNetwork{NetworkName: "default/vlan"}},
+		})
+	}
 	devices.Spec.Template.Spec.Volumes = []kubevirtv1.Volume{
 		{Name: "plugged", VolumeSource: kubevirtv1.VolumeSource{PersistentVolumeClaim: &kubevirtv1.PersistentVolumeClaimVolumeSource{
 			PersistentVolumeClaimVolumeSource: corev1.PersistentVolumeClaimVolumeSource{ClaimName: "theirs"}, Hotpluggable: true,
@@ -155,6 +160,7 @@ func TestGeneratedConfiguration(t *testing.T) {
 	plain.Spec.Template.Spec.Volumes = []kubevirtv1.Volume{*mountedAt("root", "theirs")}
 	plain.Spec.Template.ObjectMeta.Annotations = map[string]string{annotationSSHNames: `["default/mine"]`}
 	limited := ours.DeepCopy()
+	limited.Spec.Template.Spec.Domain.CPU.DedicatedCPUPlacement, limited.Spec.Template.Spec.Domain.CPU.IsolateEmulatorThread = false, false
 	limited.Spec.Template.Spec.Domain.Resources.Requests = corev1.ResourceList{
 		corev1.ResourceCPU: apiresource.MustParse("125m"), corev1.ResourceMemory: apiresource.MustParse("2730Mi"),
 	}

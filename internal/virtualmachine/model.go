@@ -5,11 +5,13 @@ package virtualmachine
 
 import (
 	"context"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
@@ -75,9 +77,10 @@ type machine struct {
 	sshKeys    []string
 }
 
-// elements decodes a list; an unknown one counts as empty.
+// elements decodes a list; one that is unknown, or has an element that is unknown as a whole, counts as empty.
 func elements[T any](ctx context.Context, list types.List, diags *diag.Diagnostics) []T {
-	if list.IsNull() || list.IsUnknown() {
+	unknown := func(element attr.Value) bool { return element.IsUnknown() }
+	if _, text := list.ElementType(ctx).(basetypes.StringType); list.IsNull() || list.IsUnknown() || !text && slices.ContainsFunc(list.Elements(), unknown) {
 		return nil
 	}
 	var values []T

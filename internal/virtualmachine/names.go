@@ -5,9 +5,16 @@ package virtualmachine
 
 import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+)
+
+// What a machine refers to, of kinds that are not in package api.
+var (
+	attachments = schema.GroupVersionResource{Group: "k8s.cni.cncf.io", Version: "v1", Resource: "network-attachment-definitions"}
+	nodes       = schema.GroupVersionResource{Version: "v1", Resource: "nodes"}
 )
 
 // Labels and annotations of a machine and of its template.

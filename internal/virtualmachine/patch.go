@@ -14,6 +14,15 @@ import (
 
 // patch sends what differs between two versions of a machine, and returns what came of it.
 func (r *Resource) patch(ctx context.Context, live, desired *kubevirtv1.VirtualMachine) (*kubevirtv1.VirtualMachine, error) {
+	patch, err := changes(live, desired)
+	if err != nil || len(patch) == 0 {
+		return live, err
+	}
+	return r.machines.Patch(ctx, live.Namespace, live.Name, patch)
+}
+
+// changes is the merge patch from one version of a machine to another; empty if they are the same.
+func changes(live, desired *kubevirtv1.VirtualMachine) (map[string]any, error) {
 	was, err := runtime.DefaultUnstructuredConverter.ToUnstructured(live)
 	if err != nil {
 		return nil, fmt.Errorf("encode the machine: %w", err)
@@ -24,7 +33,7 @@ func (r *Resource) patch(ctx context.Context, live, desired *kubevirtv1.VirtualM
 	}
 	patch := difference(was, is)
 	if len(patch) == 0 {
-		return live, nil
+		return nil, nil
 	}
 	// Lists are replaced whole, so nobody may have changed them since.
 	metadata, _ := patch["metadata"].(map[string]any)
@@ -33,7 +42,7 @@ func (r *Resource) patch(ctx context.Context, live, desired *kubevirtv1.VirtualM
 		patch["metadata"] = metadata
 	}
 	metadata["resourceVersion"] = live.ResourceVersion
-	return r.machines.Patch(ctx, live.Namespace, live.Name, patch)
+	return patch, nil
 }
 
 // difference is the JSON merge patch from one object to another.

@@ -16,7 +16,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
-	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
 	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/arg"
@@ -41,16 +40,14 @@ func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReques
 	if p.load(ctx); req.Plan.Raw.IsNull() {
 		return
 	}
-	for _, step := range []func(context.Context){p.strategy, p.spelling, p.terminating, p.disks, p.leavesBehind, p.interfaces, p.requests, p.settle} {
+	for _, step := range []func(context.Context){p.strategy, p.spelling, p.terminating, p.disks, p.leavesBehind, p.interfaces, p.requests, p.calm, p.settle} {
 		if resp.Diagnostics.HasError() {
 			return
 		}
 		step(ctx)
 	}
 	if r.Session != nil && !resp.Diagnostics.HasError() && !resp.Plan.Raw.Equal(req.State.Raw) {
-		for _, use := range p.machine.imageUses(p.before) {
-			resp.Diagnostics.Append(plancheck.Plan(ctx, r.Session, use.Use)...)
-		}
+		resp.Diagnostics.Append(r.Session.Within(ctx, func(ctx context.Context) diag.Diagnostics { return p.check(ctx, r) })...)
 	}
 }
 
@@ -161,6 +158,10 @@ func (p *planning) spelling(ctx context.Context) {
 		}
 		keep(diskPath(i, "image"), &d.Image, old.Image, arg.Qualified(d.Image, namespace) == arg.Qualified(old.Image, namespace))
 		keep(diskPath(i, "size"), &d.Size, old.Size, sameQuantity(d.Size.ValueString(), old.Size.ValueString()))
+	}
+	for i := range m.interfaces[:min(len(m.interfaces), len(before.interfaces))] {
+		n, old := &m.interfaces[i], before.interfaces[i]
+		keep(path.Root("network_interface").AtListIndex(i).AtName("mac_address"), &n.MACAddress, old.MACAddress, n.Name.Equal(old.Name) && n.SameMAC(old))
 	}
 	if arg.Known(m.SSHKeys) && arg.Known(before.SSHKeys) && len(m.sshKeys) == len(m.SSHKeys.Elements()) && slices.Equal(m.keyIDs(), before.keyIDs()) {
 		m.SSHKeys = before.SSHKeys

@@ -94,8 +94,22 @@ func TestPlanCarriesByName(t *testing.T) {
 		}
 	}
 	if !got.interfaces[0].MACAddress.IsUnknown() || got.interfaces[1].MACAddress.ValueString() != "52:54:00:00:00:01" ||
-		got.interfaces[1].Type.ValueString() != nic.TypeMasquerade || !got.interfaces[1].IPAddress.IsUnknown() {
+		got.interfaces[1].Type.ValueString() != nic.TypeMasquerade || got.interfaces[1].IPAddress.ValueString() != "10.0.0.1" || !got.interfaces[0].IPAddress.IsUnknown() {
 		t.Errorf("interfaces: %+v", got.interfaces)
+	}
+}
+
+// Another spelling of a MAC address is no change.
+func TestPlanMACSpelling(t *testing.T) {
+	for spelling, want := range map[string]string{"52-54-00-00-00-01": "52:54:00:00:00:01", "52-54-00-00-00-02": "52-54-00-00-00-02"} {
+		plan := basic()
+		plan.disks = []disk.Disk{imageDisk("a")}
+		plan.interfaces[0].MACAddress = text(spelling)
+		got, resp := planned(t, plan, stored(volumeDisk("a", "v-a")))
+		noError(t, resp.Diagnostics)
+		if mac := got.interfaces[0].MACAddress.ValueString(); mac != want {
+			t.Errorf("%s is planned as %s, want %s", spelling, mac, want)
+		}
 	}
 }
 

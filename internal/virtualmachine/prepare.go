@@ -6,7 +6,6 @@ package virtualmachine
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -17,8 +16,11 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
+	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/arg"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/cloudinit"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
@@ -65,97 +67,119 @@ func (m *machine) known() []disk.Disk {
 	return m.disks
 }
 
-// prepare does all the checks before a first write, and completes the disks with what
-// only the cluster knows. It writes nothing. A nil seed means that the
-// cloud-init data stay as they are.
+// prepare reads what would refuse the machine, right before a first write, and completes it with what only the
+// cluster knows. It writes nothing. A nil seed means that the cloud-init data stay as they are.
 func (r *Resource) prepare(ctx context.Context, m machine, before *machine) (machine, *cloudinit.Seed, diag.Diagnostics) {
-	images, diags := r.checkImages(ctx, m, before)
-	if diags.HasError() {
-		return m, nil, diags
-	}
-	m.disks = slices.Clone(m.disks) // the plan's own stay as planned
-	diags.Append(r.completeDisks(ctx, m, before, images)...)
-	diags.Append(r.checkVolumes(ctx, m, before)...)
-	wanted, more := r.prepareSeed(ctx, m, before)
-	diags.Append(more...)
-	return m, wanted, diags
+	c := checking{Resource: r, applying: true}
+	return c.run(ctx, m, before)
 }
 
 // checkImages passes every new use of an image through the gate, and returns the
 // images by the disk's place. All refusals are shown together.
-func (r *Resource) checkImages(ctx context.Context, m machine, before *machine) (map[int]*api.VirtualMachineImage, diag.Diagnostics) {
+func (c *checking) checkImages(ctx context.Context, m machine, before *machine) (map[int]*api.VirtualMachineImage, diag.Diagnostics) {
 	var diags diag.Diagnostics
 	images := map[int]*api.VirtualMachineImage{}
 	for _, use := range m.imageUses(before) {
-		image, more := plancheck.Apply(ctx, r.Session, use.Use)
+		image, more := c.image(ctx, use.Use)
 		diags.Append(more...)
 		if image == nil {
 			continue
 		}
 		images[use.disk] = image
-		diags.Append(checkClass(m.disks[use.disk], image, use)...)
+		diags.Append(c.checkClass(m.disks[use.disk], image, use)...)
 	}
 	return images, diags
 }
 
+// image is the image of a use, if it may be used and exists already.
+func (c *checking) image(ctx context.Context, use plancheck.Use) (*api.VirtualMachineImage, diag.Diagnostics) {
+	if c.applying {
+		return plancheck.Apply(ctx, c.Session, use)
+	}
+	diags := plancheck.Plan(ctx, c.Session, use)
+	namespace, name, err := tfbase.ParseID(use.Image)
+	if err != nil || len(diags) > 0 || c.Session.Images.Has(session.ImageID(use.Image)) {
+		c.open = true
+		return nil, diags
+	}
+	image, err := kube.For[api.VirtualMachineImage](c.Session.Client, api.Images, api.KindImage).Recent(ctx, namespace, name)
+	if err != nil || !imagestate.Of(image).Ready() { // with plan_checks = "off" the gate has said nothing
+		c.open = true
+		return nil, diags
+	}
+	return image, diags
+}
+
 // checkClass: volumes from an image are always of the image's own storage class.
-func checkClass(d disk.Disk, image *api.VirtualMachineImage, use imageUse) diag.Diagnostics {
+func (c *checking) checkClass(d disk.Disk, image *api.VirtualMachineImage, use imageUse) diag.Diagnostics {
 	class := image.Status.StorageClassName
 	switch {
 	case class == "":
 		return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(use.At, "Image without a storage class",
 			fmt.Sprintf("The image %q is ready but names no storage class for volumes made from it, so Harvester could not make any. %s\n\n"+
-				"Look at the image in Harvester; re-creating it helps if it is broken.", use.Image, nothingDone))}
+				"Look at the image in Harvester; re-creating it helps if it is broken.", use.Image, c.left()))}
 	case arg.Set(d.StorageClassName) && d.StorageClassName.ValueString() != class:
 		return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(diskPath(use.disk, "storage_class_name"), "Storage class does not fit the image",
 			fmt.Sprintf("A volume made from the image %q is of the storage class %q; the configuration asks for %q. %s\n\n"+
 				"Remove storage_class_name here. The storage class of an image is chosen when the image is made.",
-				use.Image, class, d.StorageClassName.ValueString(), nothingDone))}
+				use.Image, class, d.StorageClassName.ValueString(), c.left()))}
 	}
 	return nil
 }
 
-func (r *Resource) completeDisks(ctx context.Context, m machine, before *machine, images map[int]*api.VirtualMachineImage) diag.Diagnostics {
+func (c *checking) completeDisks(ctx context.Context, m machine, before *machine, images map[int]*api.VirtualMachineImage) (diags diag.Diagnostics) {
 	var class string
 	for i := range m.disks {
 		d := &m.disks[i]
 		if !d.NeedsVolume(before.disk(*d)) {
 			continue
 		}
-		if images[i] == nil {
-			var diags diag.Diagnostics
-			if class, diags = r.class(ctx, i, d.StorageClassName.ValueString(), class); diags.HasError() {
+		if images[i] == nil && !d.FromImage() {
+			var more diag.Diagnostics
+			class, more = c.class(ctx, i, d.StorageClassName.ValueString(), class)
+			if diags.Append(more...); diags.HasError() {
 				return diags
 			}
 		}
 		d.Complete(m.Name.ValueString(), images[i], class)
 	}
-	return nil
+	return diags
 }
 
 // class makes sure of the storage class of a disk: the one wanted must exist;
 // without one it is the default, found before or looked up.
-func (r *Resource) class(ctx context.Context, disk int, wanted, found string) (string, diag.Diagnostics) {
+func (c *checking) class(ctx context.Context, disk int, wanted, found string) (string, diag.Diagnostics) {
 	switch {
 	case wanted == "" && found == "":
-		return r.defaultClass(ctx, disk)
+		return c.defaultClass(ctx, disk)
 	case wanted == "":
 		return found, nil
+	case c.planned(c.Session.Classes.Has(session.ClassName(wanted))):
+		return found, nil
 	}
-	_, err := r.classes.Get(ctx, "", wanted)
+	_, err := read(c, c.classes)(ctx, "", wanted)
 	if !apierrors.IsNotFound(err) {
-		return found, nil // a right that is missing, or the like, is no proof
+		return found, c.unchecked(err) // a right that is missing, or the like, is no proof
 	}
-	return found, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(diskPath(disk, "storage_class_name"), "Storage class not found",
-		fmt.Sprintf("There is no storage class %q, so the volume would never be made. %s\n\n"+
-			"Choose another, or refer to the resource that creates it, so that Terraform makes it first.", wanted, nothingDone))}
+	return found, c.missing(diskPath(disk, "storage_class_name"), "Storage class not found",
+		fmt.Sprintf("There is no storage class %q, so the volume would never be made.", wanted),
+		"Choose another, or refer to the resource that creates it, so that Terraform makes it first.")
 }
 
 // defaultClass finds the default storage class; of several the newest counts, as
 // in Kubernetes.
-func (r *Resource) defaultClass(ctx context.Context, disk int) (string, diag.Diagnostics) {
-	classes, err := r.classes.List(ctx, "", "")
-	if err != nil {
+func (c *checking) defaultClass(ctx context.Context, disk int) (string, diag.Diagnostics) {
+	list := c.classes.RecentAll
+	if c.applying {
+		list = func(ctx context.Context, _ string) ([]storagev1.StorageClass, error) {
+			return c.classes.List(ctx, "", "")
+		}
+	}
+	classes, err := list(ctx, "")
+	switch {
+	case err != nil && !c.applying:
+		return "", c.unchecked(err)
+	case err != nil:
 		return "", diag.Diagnostics{diagnose.API("read", "storage classes", nothingDone+" With storage_class_name set they need not be read.", err)}
 	}
 	var found *storagev1.StorageClass
@@ -167,59 +191,63 @@ func (r *Resource) defaultClass(ctx context.Context, disk int) (string, diag.Dia
 		}
 	}
 	if found == nil {
-		return "", diag.Diagnostics{diag.NewAttributeErrorDiagnostic(diskPath(disk, "storage_class_name"), "No default storage class",
-			"The disk names no storage class, and the cluster has no default one. "+nothingDone+
-				"\n\nSet storage_class_name, or make a storage class the default.")}
+		return "", c.missing(diskPath(disk, "storage_class_name"), "No default storage class",
+			"The disk names no storage class, and the cluster has no default one.", "Set storage_class_name, or make a storage class the default.")
 	}
 	return found.Name, nil
 }
 
 // checkVolumes: a volume to attach must exist, and one to be made must not: Harvester silently
 // takes what it finds, and its data would go with the machine.
-func (r *Resource) checkVolumes(ctx context.Context, m machine, before *machine) diag.Diagnostics {
-	var diags diag.Diagnostics
+func (c *checking) checkVolumes(ctx context.Context, m machine, before *machine) (diags diag.Diagnostics) {
 	for i, d := range m.disks {
 		old := before.disk(d)
 		switch {
 		case d.Attaches(old):
-			diags.Append(r.checkExists(ctx, m, i, d.ExistingVolumeName.ValueString())...)
+			diags.Append(c.checkExists(ctx, m, i, d.ExistingVolumeName.ValueString())...)
 		case d.NeedsVolume(old):
-			diags.Append(r.checkFree(ctx, m, i)...)
+			diags.Append(c.checkFree(ctx, m, i)...)
 		}
 	}
 	return diags
 }
 
-func (r *Resource) checkExists(ctx context.Context, m machine, i int, name string) diag.Diagnostics {
-	_, err := r.volumes.Get(ctx, m.Namespace.ValueString(), name)
-	if !apierrors.IsNotFound(err) {
-		return nil // a right that is missing, or the like, is no proof
+func (c *checking) checkExists(ctx context.Context, m machine, i int, name string) diag.Diagnostics {
+	namespace := m.Namespace.ValueString()
+	if name == "" || c.makes(api.PersistentVolumeClaims, namespace, name) {
+		return nil
 	}
-	return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(diskPath(i, "existing_volume_name"), "Volume not found",
-		fmt.Sprintf("There is no volume %q in the namespace %q, so the %s could not start. %s\n\n"+
-			"Create it, or refer to the resource that does, so that Terraform makes it first.", name, m.Namespace.ValueString(), m.title(), nothingDone))}
+	_, err := read(c, c.volumes)(ctx, namespace, name)
+	if !apierrors.IsNotFound(err) {
+		return c.unchecked(err) // a right that is missing, or the like, is no proof
+	}
+	return c.missing(diskPath(i, "existing_volume_name"), "Volume not found",
+		fmt.Sprintf("There is no volume %q in the namespace %q, so the %s could not start.", name, namespace, m.title()),
+		"Create it, or refer to the resource that does, so that Terraform makes it first.")
 }
 
-func (r *Resource) checkFree(ctx context.Context, m machine, i int) diag.Diagnostics {
+func (c *checking) checkFree(ctx context.Context, m machine, i int) diag.Diagnostics {
 	namespace, name := m.Namespace.ValueString(), m.disks[i].VolumeName.ValueString()
-	volume, err := r.volumes.Get(ctx, namespace, name)
-	if err != nil || r.begun(ctx, m, name) {
-		return nil
+	if !c.applying && !c.names(m.disks[i]) {
+		return nil // made up a moment ago, for the rehearsal
+	}
+	volume, err := read(c, c.volumes)(ctx, namespace, name)
+	if err != nil || c.begun(ctx, m, name) {
+		return c.unchecked(err)
 	}
 	state := ""
 	if volume.DeletionTimestamp != nil {
 		state = ", which is being deleted"
 	}
-	return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(diskPath(i, "volume_name"), "Volume exists already",
-		fmt.Sprintf("volume_name names the volume that is to be made, and there is a volume %q in the namespace %q already%s. Harvester would use it as it is. %s\n\n"+
-			"To use that volume with its data, set existing_volume_name = %q in place of volume_name: it is then never deleted with the machine. "+
-			"For a new volume choose another volume_name, or leave it out.",
-			name, namespace, state, nothingDone, name))}
+	return c.inTheWay(diskPath(i, "volume_name"), "Volume exists already",
+		fmt.Sprintf("volume_name names the volume that is to be made, and there is a volume %q in the namespace %q already%s. Harvester would use it as it is.", name, namespace, state),
+		fmt.Sprintf("To use that volume with its data, set existing_volume_name = %q in place of volume_name: it is then never deleted with the machine. "+
+			"For a new volume choose another volume_name, or leave it out.", name))
 }
 
 // begun says that the machine itself asked for the volume already, in an apply that was interrupted.
 // Whether a creation may go on with what has the machine's name, and is refused otherwise, is decided where it is created.
-func (r *Resource) begun(ctx context.Context, m machine, volume string) bool {
-	live, err := r.machines.Get(ctx, m.Namespace.ValueString(), m.Name.ValueString())
+func (c *checking) begun(ctx context.Context, m machine, volume string) bool {
+	live, err := read(c, c.machines)(ctx, m.Namespace.ValueString(), m.Name.ValueString())
 	return err == nil && live.DeletionTimestamp == nil && objects.Unfinished(live) && disk.ParseTemplates(live).Of(volume) != nil
 }

@@ -20,8 +20,8 @@ import (
 )
 
 // prepareSeed resolves the cloud-init data with all that goes into them; nil if
-// nothing about them changes.
-func (r *Resource) prepareSeed(ctx context.Context, m machine, before *machine) (*cloudinit.Seed, diag.Diagnostics) {
+// nothing about them changes, or not all of them is known.
+func (c *checking) prepareSeed(ctx context.Context, m machine, before *machine) (*cloudinit.Seed, diag.Diagnostics) {
 	if before != nil && m.seedsLike(*before) {
 		return nil, nil
 	}
@@ -29,9 +29,9 @@ func (r *Resource) prepareSeed(ctx context.Context, m machine, before *machine) 
 	if result.Kind == "" {
 		return &result, nil
 	}
-	keys, diags := r.publicKeys(ctx, m)
-	diags.Append(r.checkSecrets(ctx, m, result)...)
-	if diags.HasError() {
+	keys, diags := c.publicKeys(ctx, m)
+	diags.Append(c.checkSecrets(ctx, m, result)...)
+	if diags.HasError() || c.open || !tfbase.Known(m.CloudInit, m.SSHKeys, m.Tags) {
 		return nil, diags
 	}
 	if user := m.sshUser(); result.TakesKeys() && (len(keys) > 0 || user != "") && cloudinit.Injectable(result.UserData) {
@@ -40,7 +40,7 @@ func (r *Resource) prepareSeed(ctx context.Context, m machine, before *machine) 
 	if result == (cloudinit.Seed{Kind: result.Kind}) {
 		diags.Append(emptyCloudInit())
 	}
-	return &result, append(diags, r.checkKeys(ctx, m, result, keys)...)
+	return &result, append(diags, c.checkKeys(ctx, m, result, keys)...)
 }
 
 // seedsLike says that the cloud-init data of two machines come out the same.
@@ -49,18 +49,21 @@ func (m machine) seedsLike(other machine) bool {
 }
 
 // publicKeys reads the SSH keys the machine names.
-func (r *Resource) publicKeys(ctx context.Context, m machine) ([]string, diag.Diagnostics) {
-	pairs := kube.For[api.KeyPair](r.Session.Client, api.KeyPairs, "KeyPair")
-	var keys []string
-	var diags diag.Diagnostics
+func (c *checking) publicKeys(ctx context.Context, m machine) (keys []string, diags diag.Diagnostics) {
+	pairs := kube.For[api.KeyPair](c.Session.Client, api.KeyPairs, "KeyPair")
 	for i, id := range m.keyIDs() {
 		namespace, name, _ := tfbase.ParseID(id) // validated
-		pair, err := pairs.Get(ctx, namespace, name)
-		at := path.Root("ssh_keys").AtListIndex(i)
+		if c.makes(api.KeyPairs, namespace, name) {
+			continue
+		}
+		pair, err := read(c, pairs)(ctx, namespace, name)
 		switch {
 		case apierrors.IsNotFound(err):
-			diags.AddAttributeError(at, "SSH key not found", fmt.Sprintf("There is no SSH key %q in Harvester. %s\n\n"+
-				"Create it, or refer to it as harvester_ssh_key.<name>.id, so that Terraform makes it first.", id, nothingDone))
+			diags.Append(c.missing(path.Root("ssh_keys").AtListIndex(i), "SSH key not found", fmt.Sprintf("There is no SSH key %q in Harvester.", id),
+				"Create it, or refer to it as harvester_ssh_key.<name>.id, so that Terraform makes it first.")...)
+		case err != nil && !c.applying:
+			c.open = true
+			diags.Append(c.unchecked(err)...)
 		case err != nil:
 			diags.Append(diagnose.API("read", fmt.Sprintf("SSH key %q", id), nothingDone, err))
 		default:
@@ -70,30 +73,32 @@ func (r *Resource) publicKeys(ctx context.Context, m machine) ([]string, diag.Di
 	return keys, diags
 }
 
-// checkSecrets: a machine whose Secret is missing hangs without a word.
-func (r *Resource) checkSecrets(ctx context.Context, m machine, s cloudinit.Seed) diag.Diagnostics {
-	var diags diag.Diagnostics
+// checkSecrets: a machine whose Secret is missing hangs without a word. They are never listed, as a list would show
+// all Secrets of the namespace.
+func (c *checking) checkSecrets(ctx context.Context, m machine, s cloudinit.Seed) (diags diag.Diagnostics) {
+	namespace := m.Namespace.ValueString()
 	for _, use := range []struct{ attribute, name string }{
 		{"user_data_secret_name", s.UserDataSecret}, {"network_data_secret_name", s.NetworkDataSecret},
 	} {
-		if use.name == "" {
+		if use.name == "" || c.makes(api.Secrets, namespace, use.name) {
 			continue
 		}
-		if _, err := r.secrets.Get(ctx, m.Namespace.ValueString(), use.name); apierrors.IsNotFound(err) {
-			diags.AddAttributeError(path.Root("cloudinit").AtListIndex(0).AtName(use.attribute), "Secret not found",
-				fmt.Sprintf("There is no Secret %q in the namespace %q, so the %s could not start. %s\n\n"+
-					"Create it, or refer to it as harvester_cloudinit_secret.<name>.name, so that Terraform makes it first.",
-					use.name, m.Namespace.ValueString(), m.title(), nothingDone))
+		if _, err := c.secrets.Get(ctx, namespace, use.name); apierrors.IsNotFound(err) {
+			diags.Append(c.missing(path.Root("cloudinit").AtListIndex(0).AtName(use.attribute), "Secret not found",
+				fmt.Sprintf("There is no Secret %q in the namespace %q, so the %s could not start.", use.name, namespace, m.title()),
+				"Create it, or refer to it as harvester_cloudinit_secret.<name>.name, so that Terraform makes it first.")...)
+		} else {
+			diags.Append(c.unchecked(err)...)
 		}
 	}
 	return diags
 }
 
 // checkKeys: keys that do not reach the guest are a surprise at the first login.
-func (r *Resource) checkKeys(ctx context.Context, m machine, s cloudinit.Seed, keys []string) diag.Diagnostics {
+func (c *checking) checkKeys(ctx context.Context, m machine, s cloudinit.Seed, keys []string) diag.Diagnostics {
 	content := s.Content()
 	if s.UserDataSecret != "" {
-		secret, err := r.secrets.Get(ctx, m.Namespace.ValueString(), s.UserDataSecret)
+		secret, err := c.secrets.Get(ctx, m.Namespace.ValueString(), s.UserDataSecret)
 		if err != nil {
 			return nil
 		}
@@ -110,7 +115,7 @@ func (r *Resource) checkKeys(ctx context.Context, m machine, s cloudinit.Seed, k
 	}
 	return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("ssh_keys"), "SSH keys not in the user data",
 		fmt.Sprintf("The keys %s would not reach the guest: they are not added to user data that are in base64, in a Secret or no cloud-config, "+
-			"or that have ssh_authorized_keys already. %s\n\nAdd them to the user data, or remove them from ssh_keys.", strings.Join(missing, ", "), nothingDone))}
+			"or that have ssh_authorized_keys already. %s\n\nAdd them to the user data, or remove them from ssh_keys.", strings.Join(missing, ", "), c.left()))}
 }
 
 // material is a public key without its comment.

@@ -117,7 +117,7 @@ func (m *model) readFirmware(vm *kubevirtv1.VirtualMachine) {
 }
 
 func (m *model) readOperation(ctx context.Context, vm *kubevirtv1.VirtualMachine, imported bool, diags *diag.Diagnostics) {
-	if strategy, err := vm.RunStrategy(); err == nil {
+	if strategy, err := vm.RunStrategy(); err == nil && !stopped(strategy, m.RunStrategy) {
 		m.RunStrategy = types.StringValue(string(strategy))
 	}
 	m.CreateInitialSnapshot = types.BoolValue(m.CreateInitialSnapshot.ValueBool())

@@ -66,10 +66,21 @@ func (m machine) validateRequests() diag.Diagnostics {
 		case m.limit(name) != nil && quantity.Cmp(*m.limit(name)) > 0:
 			diags.AddAttributeError(at, "More requested than allowed",
 				fmt.Sprintf("requests.%s is %s, more than the %s the machine has (%s). Lower it or raise %s.", name, value.ValueString(), name, m.limit(name), name))
+		case m.CPUPinning.ValueBool() && m.limit(name) != nil && quantity.Cmp(*m.limit(name)) != 0:
+			// KubeVirt: vmi-create-admitter.go, validateRequestEqualsLimitOnDedicatedCPUPlacement and validateMemoryRequestsAndLimits.
+			diags.AddAttributeError(at, "Requests do not fit CPU pinning",
+				fmt.Sprintf("requests.%s is %s, and the machine has %s. With cpu_pinning both must be the same. Remove requests.%s, or set it to %s.",
+					name, value.ValueString(), m.limit(name), name, m.limit(name)))
+		case name == corev1.ResourceMemory && quantity.Cmp(leastMemory) < 0:
+			diags.AddAttributeError(at, "Too little memory requested",
+				fmt.Sprintf("requests.memory is %s; KubeVirt wants at least %s. Is its unit missing, as in 512Mi?", value.ValueString(), &leastMemory))
 		}
 	}
 	return diags
 }
+
+// leastMemory is the least that KubeVirt lets a machine ask for (vmi-create-admitter.go, validateMemoryRequestsNegativeOrNull).
+var leastMemory = resource.MustParse("1M")
 
 // limit is how much of a resource the configured machine has; nil if that is not known.
 func (m machine) limit(name corev1.ResourceName) *resource.Quantity {
@@ -85,14 +96,18 @@ func (m machine) limit(name corev1.ResourceName) *resource.Quantity {
 	return &quantity
 }
 
-// requests plans what the machine asks of a node. Left open, it is not known before Harvester
-// had its say. Asked for and there already, it stays as the state has it, even if the state
+// requests plans what the machine asks of a node. Left open, it stays as it is unless Harvester computes it
+// anew. Asked for and there already, it stays as the state has it, even if the state
 // knows more: that of the official provider does.
 func (p *planning) requests(ctx context.Context) {
-	if p.before == nil || p.machine.Requests.IsUnknown() || p.machine.Requests.Equal(p.before.Requests) || p.recomputes() {
+	if p.before == nil || p.machine.Requests.Equal(p.before.Requests) || p.recomputes() || p.before.Requests.IsNull() {
 		return
 	}
-	if p.machine.requests.within(p.before.requests) {
+	var configured types.List
+	p.resp.Diagnostics.Append(p.Config.GetAttribute(ctx, path.Root("requests"), &configured)...)
+	open := p.machine.Requests.IsUnknown()
+	unknown := open || p.machine.requests == nil && len(p.machine.Requests.Elements()) > 0
+	if open && configured.IsNull() || !unknown && p.machine.requests.within(p.before.requests) {
 		p.machine.Requests, p.machine.requests = p.before.Requests, p.before.requests
 		p.resp.Diagnostics.Append(p.resp.Plan.SetAttribute(ctx, path.Root("requests"), p.before.Requests)...)
 	}
@@ -191,7 +206,7 @@ func (r *Resource) insist(ctx context.Context, m machine, vm *kubevirtv1.Virtual
 	if missing := m.requests.unmet(vm); len(missing) > 0 {
 		spec["template"] = map[string]any{"spec": map[string]any{"domain": map[string]any{"resources": map[string]any{"requests": missing}}}}
 	}
-	if strategy, err := vm.RunStrategy(); err == nil && string(strategy) != m.RunStrategy.ValueString() {
+	if strategy, err := vm.RunStrategy(); err == nil && string(strategy) != m.RunStrategy.ValueString() && !stopped(strategy, m.RunStrategy) {
 		spec["runStrategy"] = m.RunStrategy.ValueString()
 	}
 	if len(spec) == 0 {

@@ -105,7 +105,7 @@ func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp 
 		// As an error it would mark the machine for replacement.
 		resp.Diagnostics.Append(session.Warnings(r.snapshot(ctx, &plan, resp.Private)...)...)
 	}
-	resp.Diagnostics.Append(r.refresh(ctx, &plan, &resp.State)...)
+	resp.Diagnostics.Append(r.refresh(ctx, &plan, nil, &resp.State)...)
 }
 
 // Read refreshes the state. Only a NotFound removes it.
@@ -148,8 +148,16 @@ func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp 
 	ctx, cancel := plan.Timeouts.Updating(ctx, limits)
 	defer cancel()
 
+	planned, diags := plan.machine(ctx)
+	resp.Diagnostics.Append(diags...)
+	wanted := plan // the machine below is what refresh makes of the plan
+	planned.model = &wanted
 	effect, diags := r.change(ctx, &plan, &state, identity(ctx, req.Private, &state))
 	resp.Diagnostics.Append(diags...)
+	if effect.unrestarted {
+		plan.RestartAfterUpdate = types.BoolValue(false) // so that the next plan has it to switch on
+		resp.Diagnostics.Append(r.refresh(ctx, &plan, nil, &resp.State)...)
+	}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -159,7 +167,11 @@ func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp 
 	if plan.CreateInitialSnapshot.ValueBool() && owesSnapshot(ctx, req.Private) && !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(r.snapshot(ctx, &plan, resp.Private)...)
 	}
-	resp.Diagnostics.Append(r.refresh(ctx, &plan, &resp.State)...)
+	if resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(r.refresh(ctx, &plan, nil, &resp.State)...)
+		return
+	}
+	resp.Diagnostics.Append(r.refresh(ctx, &plan, &planned, &resp.State)...)
 }
 
 // Delete removes the machine, and of its volumes those it owns and that are
@@ -174,16 +186,20 @@ func (r *Resource) Delete(ctx context.Context, req resource.DeleteRequest, resp 
 	resp.Diagnostics.Append(r.remove(ctx, &state, identity(ctx, req.Private, &state))...)
 }
 
-// refresh reads the machine and saves what it is now. After a wait that failed
-// the time is up, so it gets a little of its own.
-func (r *Resource) refresh(ctx context.Context, m *model, state *tfsdk.State) diag.Diagnostics {
+// refresh reads the machine and saves what it is now, with what was planned as known, if given. After a wait
+// that failed the time is up, so it gets a little of its own.
+func (r *Resource) refresh(ctx context.Context, m *model, planned *machine, state *tfsdk.State) diag.Diagnostics {
 	ctx, cancel := wait.Afterwards(ctx)
 	defer cancel()
 	seen, err := r.look(ctx, m)
 	if err != nil {
 		return diag.Diagnostics{diagnose.API("read", m.title(), "What was done to it stays. Plan again to see its state.", err)}
 	}
-	return save(ctx, m, seen, state)
+	diags := m.read(ctx, seen)
+	if planned != nil {
+		diags.Append(m.asPlanned(ctx, *planned)...)
+	}
+	return append(diags, state.Set(ctx, m)...)
 }
 
 // look reads all there is to see of a machine. The error is that of the machine

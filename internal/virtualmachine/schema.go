@@ -165,8 +165,8 @@ func operationAttributes() map[string]schema.Attribute {
 		}, "Default: `false`."),
 		"restart_after_update": tfbase.Advised(schema.BoolAttribute{
 			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
-			MarkdownDescription: "Restart a running machine after a change that only a restart brings into effect.",
-		}, "Default: `false`: such a change waits for the next restart."),
+			MarkdownDescription: "Restart a running machine after a change that KubeVirt does not take while it runs.",
+		}, "Default: `false`: such a change waits for the next restart, and `message` says so. Switched on while one waits, it restarts the machine."),
 		"ssh_keys": schema.ListAttribute{
 			Optional: true, ElementType: types.StringType,
 			MarkdownDescription: "SSH keys in Harvester, as `namespace/name`, or `name` for one in the machine's namespace. They are added to `cloudinit.user_data` if " +

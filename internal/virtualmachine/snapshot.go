@@ -56,21 +56,21 @@ func (r *Resource) snapshots() kube.Resource[api.VirtualMachineBackup] {
 }
 
 // checkSnapshot: a snapshot of another machine would be taken for that of this one.
-func (r *Resource) checkSnapshot(ctx context.Context, m machine) diag.Diagnostics {
+func (c *checking) checkSnapshot(ctx context.Context, m machine) diag.Diagnostics {
 	if !m.CreateInitialSnapshot.ValueBool() {
 		return nil
 	}
 	namespace, name := m.Namespace.ValueString(), m.Name.ValueString()
-	snapshot, err := r.snapshots().Get(ctx, namespace, snapshotName(name))
+	snapshot, err := read(c, c.snapshots())(ctx, namespace, snapshotName(name))
 	if err != nil {
-		return nil // there is none; a right that is missing, or the like, is no proof
+		return c.unchecked(err) // there is none; a right that is missing, or the like, is no proof
 	}
-	if vm, err := r.machines.Get(ctx, namespace, name); err == nil && taken(snapshot, vm) {
-		return nil // by an apply that was killed
+	if vm, err := read(c, c.machines)(ctx, namespace, name); err == nil && taken(snapshot, vm) {
+		return nil // by an apply that was killed, or of the machine that is replaced
 	}
-	return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("create_initial_snapshot"), "Snapshot exists already",
-		fmt.Sprintf("There is a snapshot %q in the namespace %q already, of another machine. %s\n\n"+
-			"Delete that snapshot if it is not needed any more, or remove create_initial_snapshot.", snapshot.Name, namespace, nothingDone))}
+	return c.inTheWay(path.Root("create_initial_snapshot"), "Snapshot exists already",
+		fmt.Sprintf("There is a snapshot %q in the namespace %q already, of another machine.", snapshot.Name, namespace),
+		"Delete that snapshot if it is not needed any more, or remove create_initial_snapshot.")
 }
 
 // taken says that a snapshot is one of this very machine. Harvester notes that a moment after it

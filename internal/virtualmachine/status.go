@@ -117,15 +117,26 @@ func messageOf(vm *kubevirtv1.VirtualMachine, vmi *kubevirtv1.VirtualMachineInst
 	if failing(vm) {
 		return described(vm, vmi)
 	}
-	for _, condition := range vm.Status.Conditions {
-		if condition.Type == kubevirtv1.VirtualMachineRestartRequired && condition.Status == corev1.ConditionTrue {
-			return "A restart is needed: " + strings.TrimSuffix(condition.Message, ".") + "."
-		}
+	if why, needed := restartRequired(vm); needed {
+		return restartNeeded + ": " + strings.TrimSuffix(why, ".") + "."
 	}
 	if vmi != nil && vmi.Status.Phase == kubevirtv1.Failed {
 		return reason(vm, vmi)
 	}
 	return ""
+}
+
+// restartNeeded begins the message of a machine that waits for a restart.
+const restartNeeded = "A restart is needed"
+
+// restartRequired says whether KubeVirt has not taken all changes while the machine runs, and why.
+func restartRequired(vm *kubevirtv1.VirtualMachine) (why string, needed bool) {
+	for _, condition := range vm.Status.Conditions {
+		if condition.Type == kubevirtv1.VirtualMachineRestartRequired && condition.Status == corev1.ConditionTrue {
+			return condition.Message, true
+		}
+	}
+	return "", false
 }
 
 // described is the status with its meaning and the cluster's own words.

@@ -6,10 +6,12 @@ package virtualmachine
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/arg"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/cloudinit"
@@ -32,6 +34,33 @@ func (r *Resource) ValidateConfig(ctx context.Context, req resource.ValidateConf
 	resp.Diagnostics.Append(m.validateCloudInit()...)
 	resp.Diagnostics.Append(device.ValidateHosts(m.hosts, path.Root("host_device"))...)
 	resp.Diagnostics.Append(m.validateRequests()...)
+	resp.Diagnostics.Append(m.validateBootOrder()...)
+}
+
+// validateBootOrder: KubeVirt has each place once, among disks and network interfaces
+// (pkg/virt-api/webhooks/validating-webhook/admitters/vmi-create-admitter.go, validateBootOrder).
+func (m machine) validateBootOrder() diag.Diagnostics {
+	var diags diag.Diagnostics
+	taken := map[int64]string{}
+	claim := func(block string, i int, name types.String, order types.Int64) {
+		place := order.ValueInt64()
+		if place == 0 {
+			return
+		}
+		if holder, found := taken[place]; found {
+			diags.AddAttributeError(path.Root(block).AtListIndex(i).AtName("boot_order"), "Boot order used twice",
+				fmt.Sprintf("The place %d in the boot order is that of %s already. Give each disk and network interface a place of its own, or none.", place, holder))
+			return
+		}
+		taken[place] = fmt.Sprintf("%s %q", strings.ReplaceAll(block, "_", " "), name.ValueString())
+	}
+	for i, d := range m.disks {
+		claim("disk", i, d.Name, d.BootOrder)
+	}
+	for i, n := range m.interfaces {
+		claim("network_interface", i, n.Name, n.BootOrder)
+	}
+	return diags
 }
 
 func (m machine) validateOperation() diag.Diagnostics {
@@ -71,14 +100,26 @@ func (m machine) validateDisks() diag.Diagnostics {
 
 func (m machine) validateInterfaces() diag.Diagnostics {
 	var diags diag.Diagnostics
-	seen := map[string]bool{}
-	for i, nic := range m.interfaces {
-		name := nic.Name.ValueString()
+	seen, managed := map[string]bool{}, ""
+	for i, n := range m.interfaces {
+		block, name := path.Root("network_interface").AtListIndex(i), n.Name.ValueString()
 		if name != "" && seen[name] {
-			diags.AddAttributeError(path.Root("network_interface").AtListIndex(i).AtName("name"), "Name used twice",
+			diags.AddAttributeError(block.AtName("name"), "Name used twice",
 				fmt.Sprintf("There are two network interfaces %q. Interfaces are told apart by name.", name))
+			continue
 		}
 		seen[name] = true
+		diags.Append(n.Validate(block)...)
+		switch {
+		case !n.Managed():
+		case managed != "":
+			// KubeVirt: pkg/network/admitter/netsource.go, validateSinglePodNetwork.
+			diags.AddAttributeError(block.AtName("network_name"), "Two interfaces on the management network",
+				fmt.Sprintf("The network interfaces %q and %q name no network, which means the management network. A machine has at most one interface there. "+
+					"Set network_name for one of them, or remove it.", managed, name))
+		default:
+			managed = name
+		}
 	}
 	return diags
 }

@@ -35,6 +35,7 @@ var Kind = &tfbase.Kind[model, *model, volume, *volume]{
 	Plan:     plan,
 	Check:    check,
 	Replaces: (*model).replaces,
+	Stirs:    (*model).stirs,
 	Look:     look,
 	Intent: func(wanted *volume) []any {
 		return []any{wanted.Spec, wanted.Annotations[api.AnnotationImageID]}

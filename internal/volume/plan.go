@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -25,6 +24,17 @@ func (m *model) same(state *model) bool {
 	settled := *m
 	settled.State, settled.Message, settled.Phase, settled.AttachedVM = state.State, state.Message, state.Phase, state.AttachedVM
 	return reflect.DeepEqual(settled, *state)
+}
+
+// stirs names what moves with a change: a volume that grows says so, and one that is on its way to somewhere may have arrived.
+func (m *model) stirs(state *model) []string {
+	switch now := state.State.ValueString(); {
+	case now != stateReady && now != stateInUse:
+		return []string{"state", "message", "phase", "attached_vm"}
+	case m.grows(state):
+		return []string{"message"}
+	}
+	return nil
 }
 
 // replaces says that only another volume can be what the plan wants.
@@ -91,14 +101,9 @@ func (c clients) planDefaultClass(ctx context.Context, plan *model) diag.Diagnos
 	if plan.Image.IsUnknown() || plan.image() != "" {
 		return nil // the image has one
 	}
-	ctx, cancel := context.WithTimeout(ctx, untilAnswered)
-	defer cancel()
 	class, diags := (&judging{clients: c, plan: plan}).defaultClass(ctx)
 	return c.session.PlanChecks.Soften(append(diags, checkModes(plan, class)...)...)
 }
-
-// untilAnswered is how long a cluster may take to answer.
-const untilAnswered = 30 * time.Second
 
 // planCreate checks a creation, or the second half of a replacement.
 func (c clients) planCreate(ctx context.Context, plan *model) diag.Diagnostics {

@@ -112,6 +112,16 @@ func TestAccVolume_blank(t *testing.T) {
   tags   = { kind = "data", gone = "soon" }`),
 				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
 			},
+			{ // what a change does not move stays known
+				Config: config(name, `description = "new"
+  labels = { team = "blue" }
+  tags = { kind = "data", gone = "soon" }`),
+				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+					plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate),
+					plancheck.ExpectKnownValue(address, tfjsonpath.New("phase"), text("Bound")), plancheck.ExpectKnownValue(address, tfjsonpath.New("state"), text("Ready")),
+					plancheck.ExpectKnownValue(address, tfjsonpath.New("attached_vm"), text("")), plancheck.ExpectKnownValue(address, tfjsonpath.New("message"), text("")),
+				}},
+			},
 			{ // others' labels and annotations survive changes in place
 				PreConfig: func() {
 					patch := map[string]any{"metadata": map[string]any{

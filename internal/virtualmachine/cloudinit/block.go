@@ -21,6 +21,7 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+	"github.com/harvester-community/terraform-provider-harvester/internal/userdata"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/arg"
 )
 
@@ -82,7 +83,7 @@ func (c Model) Empty() bool {
 	return true
 }
 
-// Validate finds contradictions in the block, which is at that path.
+// Validate finds contradictions in the block, which is at that path, and what the guest would probably not take.
 func (c Model) Validate(at path.Path) diag.Diagnostics {
 	diags := oneOf(at, "user data", []choice{{"user_data", c.UserData}, {"user_data_base64", c.UserDataBase64}, {"user_data_secret_name", c.UserDataSecretName}})
 	diags.Append(oneOf(at, "network data", []choice{
@@ -93,7 +94,21 @@ func (c Model) Validate(at path.Path) diag.Diagnostics {
 			diags.AddAttributeError(at.AtName(encoded.attribute), "Invalid base64", "The value is not valid base64. Use Terraform's base64encode(), or give the text as it is.")
 		}
 	}
+	if diags.HasError() {
+		return diags
+	}
+	given := SeedOf(&c)
+	diags.Append(userdata.Advise(at.AtName(argument("user_data", c.UserDataBase64)), []byte(given.Content()))...)
+	diags.Append(userdata.AdviseNetwork(at.AtName(argument("network_data", c.NetworkDataBase64)), []byte(given.networkContent()))...)
 	return diags
+}
+
+// argument is the one that gives the data: in base64 or as they are.
+func argument(name string, encoded types.String) string {
+	if arg.Set(encoded) {
+		return name + "_base64"
+	}
+	return name
 }
 
 type choice struct {

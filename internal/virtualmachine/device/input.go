@@ -27,8 +27,8 @@ func InputBlock() schema.ListNestedBlock {
 			},
 			"type": tfbase.Advised(schema.StringAttribute{
 				Optional: true, Computed: true, Default: stringdefault.StaticString("tablet"),
-				MarkdownDescription: "`tablet` or `keyboard`.",
-				Validators:          []validator.String{stringvalidator.OneOf("tablet", "keyboard")},
+				MarkdownDescription: "`tablet`, the only type that KubeVirt has.",
+				Validators:          []validator.String{stringvalidator.OneOf("tablet")},
 			}, "Default: `tablet`."),
 			"bus": tfbase.Advised(schema.StringAttribute{
 				Optional: true, Computed: true, Default: stringdefault.StaticString("usb"),

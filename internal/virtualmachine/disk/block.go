@@ -204,5 +204,21 @@ func (d Disk) Validate(at path.Path) diag.Diagnostics {
 		diags.AddAttributeError(at.AtName("volume_name"), "Contradicting arguments",
 			"volume_name names a volume to be made, existing_volume_name one to be attached. Remove one of them.")
 	}
-	return diags
+	return append(diags, d.validateBus(at)...)
+}
+
+// validateBus finds buses that the device cannot have.
+func (d Disk) validateBus(at path.Path) diag.Diagnostics {
+	bus, drive := d.Bus.ValueString(), d.Type.ValueString() == TypeCDROM
+	switch {
+	case drive && bus == BusVirtio:
+		// KubeVirt: pkg/storage/admitters/disks.go, validateBusSupport.
+		return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(at.AtName("bus"), "Bus not possible for a CD drive",
+			"There is no CD drive on the virtio bus. Set bus to sata (the default), scsi or usb.")}
+	case !drive && !d.Type.IsUnknown() && bus == BusSATA && d.HotPlug.ValueBool():
+		// KubeVirt: pkg/storage/admitters/storagehotplug.go, ValidateHotplugDiskConfiguration. A CD drive on it takes a medium.
+		return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(at.AtName("bus"), "Bus not possible with hot-plug",
+			"A disk on the sata bus cannot be attached to a machine that runs. Set bus to scsi (the default with hot_plug) or virtio, or remove hot_plug.")}
+	}
+	return nil
 }

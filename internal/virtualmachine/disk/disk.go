@@ -44,6 +44,9 @@ func (d Disk) Owns() bool {
 	return source == sourceBlank || source == sourceImage
 }
 
+// FromImage says that the disk's volume starts with the contents of an image.
+func (d Disk) FromImage() bool { return d.source() == sourceImage }
+
 // Settle fills in what the configuration leaves open and is known at plan: from
 // the disk of the same name in the state, or by the defaults. What only apply can
 // know stays unknown.

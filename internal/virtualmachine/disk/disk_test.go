@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 )
@@ -211,5 +212,23 @@ func TestDiskComplete(t *testing.T) {
 	chosen.Complete("vm", image, "longhorn")
 	if chosen.VolumeName.ValueString() != "mine" || chosen.Size.ValueString() != "40Gi" || chosen.AccessMode.ValueString() != "ReadWriteOnce" {
 		t.Errorf("got %+v", chosen)
+	}
+}
+
+// A drive without a medium, and a container image, have no volume that could tell: what is planned stays.
+func TestReadKeepsHotPlug(t *testing.T) {
+	t.Parallel()
+	spec := kubevirtv1.VirtualMachineInstanceSpec{Volumes: []kubevirtv1.Volume{
+		{Name: "container", VolumeSource: kubevirtv1.VolumeSource{ContainerDisk: &kubevirtv1.ContainerDiskSource{Image: "a"}}},
+	}}
+	spec.Domain.Devices.Disks = []kubevirtv1.Disk{{Name: "drive", DiskDevice: kubevirtv1.DiskDevice{CDRom: &kubevirtv1.CDRomTarget{}}}, {Name: "container"}}
+	vm := &kubevirtv1.VirtualMachine{Spec: kubevirtv1.VirtualMachineSpec{Template: &kubevirtv1.VirtualMachineInstanceTemplateSpec{Spec: spec}}}
+	for _, want := range []types.Bool{types.BoolValue(true), types.BoolValue(false)} {
+		prior := []Disk{{Name: types.StringValue("drive"), HotPlug: want}, {Name: types.StringValue("container"), HotPlug: want}}
+		for _, d := range Read(prior, vm) {
+			if !d.HotPlug.Equal(want) {
+				t.Errorf("%s: got %s, want %s", d.Name, d.HotPlug, want)
+			}
+		}
 	}
 }

@@ -70,7 +70,7 @@ func (d *Disk) readDevice(device kubevirtv1.Disk) {
 }
 
 func (d *Disk) readSource(volume *kubevirtv1.Volume, templates Templates, namespace string) {
-	hotPlug := false
+	hotPlug := d.HotPlug.ValueBool() // says nothing of a drive without a medium, or of a container image
 	switch {
 	case volume == nil:
 		d.forgetVolume()

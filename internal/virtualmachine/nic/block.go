@@ -5,11 +5,13 @@
 package nic
 
 import (
-	"net"
+	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
@@ -56,7 +58,7 @@ func Block() schema.ListNestedBlock {
 			}, "Default: `virtio`. `ne2k_pco`, a misspelling in the official provider, is taken as `ne2k_pci`."),
 			"mac_address": schema.StringAttribute{
 				Optional: true, Computed: true,
-				MarkdownDescription: "MAC address. If unset, the cluster gives one, and the interface keeps it.",
+				MarkdownDescription: "MAC address; its spelling (case, `:` or `-`) does not count. If unset, the cluster gives one, and the interface keeps it.",
 				Validators:          []validator.String{arg.EmptyOr(macAddress())},
 			},
 			"ip_address": schema.StringAttribute{
@@ -110,9 +112,27 @@ func Named(interfaces []Interface, name string) *Interface {
 // BindingManagedTap is the network binding Harvester uses for DHCP on overlay networks.
 const BindingManagedTap = "managedtap"
 
+// Managed says that the interface is on the management network, as far as that is known.
+func (n Interface) Managed() bool { return !n.NetworkName.IsUnknown() && !arg.Set(n.NetworkName) }
+
+// Validate finds what KubeVirt would not take in the interface, which is at that path
+// (pkg/network/admitter/binding.go, validateMasqueradeBinding).
+func (n Interface) Validate(at path.Path) diag.Diagnostics {
+	masqueraded := n.Type.ValueString() == TypeMasquerade
+	switch {
+	case masqueraded && arg.Set(n.NetworkName):
+		return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(at.AtName("type"), "Type not possible on this network",
+			fmt.Sprintf("A masquerade is possible on the management network only; network_name is %q. Set type to bridge, or remove it.", n.NetworkName.ValueString()))}
+	case sameMAC(n.MACAddress.ValueString(), reservedMAC) && (masqueraded || !n.Type.IsUnknown() && !arg.Set(n.Type) && n.Managed()):
+		return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(at.AtName("mac_address"), "MAC address reserved",
+			fmt.Sprintf("KubeVirt uses %s itself behind a masquerade. Choose another, for example one that begins with 52:54:00.", reservedMAC))}
+	}
+	return nil
+}
+
 func macAddress() validator.String {
 	return tfbase.Rule("Invalid MAC address", "must be a MAC address", func(value string) []string {
-		if address, err := net.ParseMAC(value); err != nil || len(address) != 6 {
+		if parseMAC(value) == nil {
 			return []string{"expected six bytes, as in 52:54:00:12:34:56"}
 		}
 		return nil

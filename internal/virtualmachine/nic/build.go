@@ -37,8 +37,8 @@ func (n Interface) device(live []kubevirtv1.Interface) kubevirtv1.Interface {
 		device.Model = model
 	}
 	device.BootOrder = arg.BootOrder(n.BootOrder.ValueInt64())
-	if arg.Set(n.MACAddress) {
-		device.MacAddress = n.MACAddress.ValueString()
+	if wanted := n.MACAddress.ValueString(); wanted != "" && !sameMAC(wanted, device.MacAddress) {
+		device.MacAddress = written(wanted)
 	}
 	if kind := n.kind(); !open && kind != interfaceType(device) {
 		device.Binding = nil

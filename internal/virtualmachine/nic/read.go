@@ -41,7 +41,9 @@ func (n *Interface) read(device kubevirtv1.Interface, networks []kubevirtv1.Netw
 	if modelOf(n.Model.ValueString()) != liveModel(device) || !arg.Known(n.Model) {
 		n.Model = types.StringValue(liveModel(device))
 	}
-	n.MACAddress = arg.KeepOpen(n.MACAddress, device.MacAddress)
+	if !sameMAC(n.MACAddress.ValueString(), device.MacAddress) {
+		n.MACAddress = arg.KeepOpen(n.MACAddress, device.MacAddress)
+	}
 	n.BootOrder = arg.KeepOrder(n.BootOrder, device.BootOrder)
 	network := ""
 	for _, candidate := range networks {

@@ -1,7 +1,8 @@
 // Copyright (c) the terraform-provider-harvester authors
 // SPDX-License-Identifier: MPL-2.0
 
-package cloudinitsecret
+// Package userdata judges the data that a guest's cloud-init reads at boot, wherever a configuration has them.
+package userdata
 
 import (
 	"bytes"
@@ -31,30 +32,23 @@ const (
 
 var gzipMagic = []byte{0x1f, 0x8b}
 
-// advise finds what cloud-init would probably not take. These are warnings: other
+// Advise finds in user data what cloud-init would probably not take. Advice is a warning: other
 // programs read these data too, and cloud-init's YAML parser differs from the one here.
-// They never repeat the data.
-func (m *model) advise() diag.Diagnostics {
-	parts := m.parts()
-	var diags diag.Diagnostics
-	if finding := adviseUserData(parts[0].configured()); finding != "" {
-		diags.AddAttributeWarning(path.Root(parts[0].argument()), "User data may not work", finding)
-	}
-	if finding := adviseYAML(parts[1].configured()); finding != "" {
-		diags.AddAttributeWarning(path.Root(parts[1].argument()), "Network data may not work", finding)
-	}
-	return diags
+// It never repeats the data.
+func Advise(at path.Path, data []byte) diag.Diagnostics {
+	return warning(at, "User data may not work", adviseUserData(data))
 }
 
-// argument is the one that is set.
-func (p part) argument() string {
-	switch {
-	case p.writeOnly.ValueString() != "":
-		return p.name + "_wo"
-	case p.text.ValueString() != "":
-		return p.name
+// AdviseNetwork is Advise for network data.
+func AdviseNetwork(at path.Path, data []byte) diag.Diagnostics {
+	return warning(at, "Network data may not work", adviseYAML(data))
+}
+
+func warning(at path.Path, summary, finding string) diag.Diagnostics {
+	if finding == "" {
+		return nil
 	}
-	return p.name + "_base64"
+	return diag.Diagnostics{diag.NewAttributeWarningDiagnostic(at, summary, finding)}
 }
 
 func adviseUserData(data []byte) string {

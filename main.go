@@ -7,10 +7,12 @@ package main
 
 import (
 	"context"
-	"flag"
+	"fmt"
+	"io"
 	"log"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -24,21 +26,68 @@ import (
 // version is set by the build.
 var version = "dev"
 
+const usage = `Usage: terraform-provider-harvester [command]
+
+This is the Terraform provider for Harvester. Terraform starts it by itself, without a command. People use
+
+  watch        show the images that a cluster is importing (watch --help tells more)
+  --version    tell the version and the commit it was built from
+  --help       show this text
+  -debug       run as a server that a debugger can be attached to
+`
+
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "watch" {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		code := progress.Command(ctx, os.Args[2:], os.Getenv, os.Stdout, os.Stderr)
-		stop()
+	if code, done := command(os.Args[1:], os.Stdout, os.Stderr); done {
 		os.Exit(code)
 	}
-	serve()
+	serve(len(os.Args) > 1) // -debug is all that is left
 }
 
-func serve() {
-	debug := flag.Bool("debug", false, "run as a server that a debugger can be attached to")
-	flag.Parse()
+// command does what people ask for; false if there is something to serve.
+func command(arguments []string, out, trouble io.Writer) (code int, done bool) {
+	if len(arguments) == 0 {
+		return 0, false
+	}
+	switch arguments[0] {
+	case "watch":
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		return progress.Command(ctx, version, arguments[1:], os.Getenv, out, trouble), true
+	case "--version", "-version", "version":
+		_, _ = fmt.Fprintln(out, "terraform-provider-harvester "+version+built(debug.ReadBuildInfo()))
+		return 0, true
+	case "--help", "-help", "-h", "help":
+		_, _ = fmt.Fprint(out, usage)
+		return 0, true
+	case "--debug", "-debug":
+		return 0, false
+	}
+	_, _ = fmt.Fprintf(trouble, "unknown command: %q\n\n%s", arguments[0], usage)
+	return 2, true
+}
+
+// built tells the commit, if the build noted one.
+func built(info *debug.BuildInfo, known bool) string {
+	if !known {
+		return ""
+	}
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	commit := settings["vcs.revision"]
+	switch {
+	case commit == "":
+		return ""
+	case settings["vcs.modified"] == "true":
+		commit += ", with changes"
+	}
+	return " (commit " + commit + ")"
+}
+
+func serve(debugged bool) {
 	end := func() {}
-	if !*debug {
+	if !debugged {
 		end = objects.KeepMarks(objects.StateKept)
 		go exitWithTerraform()
 		// CI ends all processes of a job at once. Terraform then interrupts its providers in good order.
@@ -46,7 +95,7 @@ func serve() {
 	}
 	err := providerserver.Serve(context.Background(), provider.New(version), providerserver.ServeOpts{
 		Address:         provider.Address,
-		Debug:           *debug,
+		Debug:           debugged,
 		ProtocolVersion: 6,
 	})
 	end()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/dynamic/dynamicinformer"
@@ -31,6 +32,10 @@ import (
 // Watch draws the images of a namespace (all, if empty) that are being imported
 // until the context ends. It returns nil then, and an error if the images cannot be read at all.
 func Watch(ctx context.Context, client dynamic.Interface, namespace string, out io.Writer) error {
+	// The informer tries again and again to reach a cluster, without a word.
+	if _, err := client.Resource(api.Images).Namespace(namespace).List(ctx, metav1.ListOptions{Limit: 1}); err != nil {
+		return err
+	}
 	factory := dynamicinformer.NewFilteredDynamicSharedInformerFactory(client, 0, namespace, nil)
 	informer := factory.ForResource(api.Images).Informer()
 	failed := make(chan error, 1)

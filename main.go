@@ -23,8 +23,11 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/provider"
 )
 
-// version is set by the build.
-var version = "dev"
+// version and commit are set by make build.
+var (
+	version = "dev"
+	commit  string
+)
 
 const usage = `Usage: terraform-provider-harvester [command]
 
@@ -54,7 +57,8 @@ func command(arguments []string, out, trouble io.Writer) (code int, done bool) {
 		defer stop()
 		return progress.Command(ctx, version, arguments[1:], os.Getenv, out, trouble), true
 	case "--version", "-version", "version":
-		_, _ = fmt.Fprintln(out, "terraform-provider-harvester "+version+built(debug.ReadBuildInfo()))
+		info, _ := debug.ReadBuildInfo()
+		_, _ = fmt.Fprintln(out, "terraform-provider-harvester "+version+built(commit, info))
 		return 0, true
 	case "--help", "-help", "-h", "help":
 		_, _ = fmt.Fprint(out, usage)
@@ -66,21 +70,17 @@ func command(arguments []string, out, trouble io.Writer) (code int, done bool) {
 	return 2, true
 }
 
-// built tells the commit, if the build noted one.
-func built(info *debug.BuildInfo, known bool) string {
-	if !known {
-		return ""
+// built tells the commit, as make or else Go noted it.
+func built(commit string, info *debug.BuildInfo) string {
+	if info != nil && commit == "" {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				commit = s.Value
+			}
+		}
 	}
-	settings := map[string]string{}
-	for _, s := range info.Settings {
-		settings[s.Key] = s.Value
-	}
-	commit := settings["vcs.revision"]
-	switch {
-	case commit == "":
+	if commit == "" {
 		return ""
-	case settings["vcs.modified"] == "true":
-		commit += ", with changes"
 	}
 	return " (commit " + commit + ")"
 }

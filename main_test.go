@@ -43,18 +43,19 @@ func TestCommand(t *testing.T) {
 
 func TestBuilt(t *testing.T) {
 	t.Parallel()
-	info := func(settings ...debug.BuildSetting) *debug.BuildInfo { return &debug.BuildInfo{Settings: settings} }
-	revision, modified := debug.BuildSetting{Key: "vcs.revision", Value: "e04decf"}, debug.BuildSetting{Key: "vcs.modified", Value: "true"}
-	for want, info := range map[string]*debug.BuildInfo{
-		"":                                info(),
-		" (commit e04decf)":               info(revision),
-		" (commit e04decf, with changes)": info(revision, modified),
+	noted := &debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs", Value: "git"}, {Key: "vcs.revision", Value: "0123"}}}
+	for _, test := range []struct {
+		commit string
+		info   *debug.BuildInfo
+		want   string
+	}{
+		{"e04decf-dirty", noted, " (commit e04decf-dirty)"},
+		{"", noted, " (commit 0123)"},
+		{"", &debug.BuildInfo{}, ""},
+		{"", nil, ""},
 	} {
-		if got := built(info, true); got != want {
-			t.Errorf("got %q, want %q", got, want)
+		if got := built(test.commit, test.info); got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
 		}
-	}
-	if got := built(nil, false); got != "" {
-		t.Errorf("without a note: %q", got)
 	}
 }

@@ -4,8 +4,10 @@
 package provider
 
 import (
+	"context"
 	"maps"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
@@ -103,7 +105,9 @@ func (c *course) proposed(config tftypes.Value) tftypes.Value {
 // applyPlan carries a plan out.
 func (c *course) applyPlan(config tftypes.Value, planned *tfprotov6.PlanResourceChangeResponse) {
 	c.Helper()
-	answer, err := c.server.ApplyResourceChange(c.Context(), &tfprotov6.ApplyResourceChangeRequest{
+	ctx, cancel := context.WithTimeout(c.Context(), 20*time.Second) // what waits in vain has failed
+	defer cancel()
+	answer, err := c.server.ApplyResourceChange(ctx, &tfprotov6.ApplyResourceChangeRequest{
 		TypeName: c.name, PriorState: c.dynamic(c.state), PlannedState: planned.PlannedState, Config: c.dynamic(config), PlannedPrivate: planned.PlannedPrivate,
 	})
 	if err != nil {

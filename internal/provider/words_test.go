@@ -121,13 +121,11 @@ func said() (texts []string) {
 	failed := imagestate.Of(quotedImage(40,
 		api.Condition{Type: api.ImageImported, Status: "False", Message: "failed due to error: no space left on device"},
 		api.Condition{Type: api.ImageRetryLimitExceeded, Status: "True"}))
-	base := uploading
-	base.Name = "debian-13"
 	timedOut := &wait.TimeoutError{Waited: 30 * time.Minute, Last: uploading.Status()}
 	for _, d := range []diag.Diagnostic{
 		plancheck.Planned(session.ChecksError, path.Root("image"), imagestate.CreateVM, imagestate.Check(uploading, imagestate.CreateVM)),
 		plancheck.Planned(session.ChecksError, path.Root("image"), imagestate.CreateVM, imagestate.Check(failed, imagestate.CreateVM)),
-		diagnose.API("wait for", fmt.Sprintf("image %q", base.ID()), "Nothing was changed.", timedOut),
+		diagnose.API("wait for", fmt.Sprintf("image %q", uploading.ID()), "Nothing was changed.", timedOut),
 	} {
 		texts = append(texts, unwrap("Error: "+d.Summary()+"\n\n"+d.Detail()))
 	}

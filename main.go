@@ -63,7 +63,7 @@ func command(arguments []string, out, trouble io.Writer) (code int, done bool) {
 	case "--help", "-help", "-h", "help":
 		_, _ = fmt.Fprint(out, usage)
 		return 0, true
-	case "--debug", "-debug":
+	case "--debug", "-debug", "--debug=true", "-debug=true":
 		return 0, false
 	}
 	_, _ = fmt.Fprintf(trouble, "unknown command: %q\n\n%s", arguments[0], usage)

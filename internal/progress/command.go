@@ -51,6 +51,9 @@ func Command(ctx context.Context, version string, arguments []string, env func(s
 	if err != nil {
 		return fail(trouble, err)
 	}
+	if err := probe(ctx, client.Dynamic(), namespace); err != nil {
+		return fail(trouble, err)
+	}
 	_, _ = fmt.Fprintf(trouble, "Images being imported on %s (Ctrl-C ends):\n", client.Host())
 	if err := Watch(ctx, client.Dynamic(), namespace, out); err != nil {
 		return fail(trouble, err)

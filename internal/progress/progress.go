@@ -32,10 +32,6 @@ import (
 // Watch draws the images of a namespace (all, if empty) that are being imported
 // until the context ends. It returns nil then, and an error if the images cannot be read at all.
 func Watch(ctx context.Context, client dynamic.Interface, namespace string, out io.Writer) error {
-	// The informer tries again and again to reach a cluster, without a word.
-	if _, err := client.Resource(api.Images).Namespace(namespace).List(ctx, metav1.ListOptions{Limit: 1}); err != nil {
-		return err
-	}
 	factory := dynamicinformer.NewFilteredDynamicSharedInformerFactory(client, 0, namespace, nil)
 	informer := factory.ForResource(api.Images).Informer()
 	failed := make(chan error, 1)
@@ -65,6 +61,12 @@ func Watch(ctx context.Context, client dynamic.Interface, namespace string, out 
 	case err := <-failed:
 		return err
 	}
+}
+
+// probe looks whether the images can be read: Watch itself tries again and again to reach a cluster, without a word.
+func probe(ctx context.Context, client dynamic.Interface, namespace string) error {
+	_, err := client.Resource(api.Images).Namespace(namespace).List(ctx, metav1.ListOptions{Limit: 1})
+	return err
 }
 
 // board has a bar for each image that is being imported.

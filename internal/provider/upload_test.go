@@ -42,7 +42,9 @@ func uploadWorld(version string) *world {
 	cluster.made = func(at string, object map[string]any) {
 		if strings.HasPrefix(at, imagesPath) {
 			object["status"] = parsed("x", `"status":{`+statusOf("Unknown")+`}`)["status"]
-			object["status"].(map[string]any)["progress"] = 0
+			status := object["status"].(map[string]any)
+			status["progress"] = 0
+			delete(status, "size") // of what has not arrived
 		}
 	}
 	return cluster

@@ -7,10 +7,12 @@ package main
 
 import (
 	"context"
-	"flag"
+	"fmt"
+	"io"
 	"log"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -21,24 +23,71 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/provider"
 )
 
-// version is set by the build.
-var version = "dev"
+// version and commit are set by make build.
+var (
+	version = "dev"
+	commit  string
+)
+
+const usage = `Usage: terraform-provider-harvester [command]
+
+This is the Terraform provider for Harvester. Terraform starts it by itself, without a command. People use
+
+  watch        show the images that a cluster is importing (watch --help tells more)
+  --version    tell the version and the commit it was built from
+  --help       show this text
+  -debug       run as a server that a debugger can be attached to
+`
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "watch" {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		code := progress.Command(ctx, os.Args[2:], os.Getenv, os.Stdout, os.Stderr)
-		stop()
+	if code, done := command(os.Args[1:], os.Stdout, os.Stderr); done {
 		os.Exit(code)
 	}
-	serve()
+	serve(len(os.Args) > 1) // -debug is all that is left
 }
 
-func serve() {
-	debug := flag.Bool("debug", false, "run as a server that a debugger can be attached to")
-	flag.Parse()
+// command does what people ask for; false if there is something to serve.
+func command(arguments []string, out, trouble io.Writer) (code int, done bool) {
+	if len(arguments) == 0 {
+		return 0, false
+	}
+	switch arguments[0] {
+	case "watch":
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		return progress.Command(ctx, version, arguments[1:], os.Getenv, out, trouble), true
+	case "--version", "-version", "version":
+		info, _ := debug.ReadBuildInfo()
+		_, _ = fmt.Fprintln(out, "terraform-provider-harvester "+version+built(commit, info))
+		return 0, true
+	case "--help", "-help", "-h", "help":
+		_, _ = fmt.Fprint(out, usage)
+		return 0, true
+	case "--debug", "-debug", "--debug=true", "-debug=true":
+		return 0, false
+	}
+	_, _ = fmt.Fprintf(trouble, "unknown command: %q\n\n%s", arguments[0], usage)
+	return 2, true
+}
+
+// built tells the commit, as make or else Go noted it.
+func built(commit string, info *debug.BuildInfo) string {
+	if info != nil && commit == "" {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				commit = s.Value
+			}
+		}
+	}
+	if commit == "" {
+		return ""
+	}
+	return " (commit " + commit + ")"
+}
+
+func serve(debugged bool) {
 	end := func() {}
-	if !*debug {
+	if !debugged {
 		end = objects.KeepMarks(objects.StateKept)
 		go exitWithTerraform()
 		// CI ends all processes of a job at once. Terraform then interrupts its providers in good order.
@@ -46,7 +95,7 @@ func serve() {
 	}
 	err := providerserver.Serve(context.Background(), provider.New(version), providerserver.ServeOpts{
 		Address:         provider.Address,
-		Debug:           *debug,
+		Debug:           debugged,
 		ProtocolVersion: 6,
 	})
 	end()

@@ -79,7 +79,7 @@ var shared = sync.OnceValues(func() (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Setenv(provider.EnvKubeconfig, kubeconfig); err != nil {
+	if err := os.Setenv(kube.EnvKubeconfig, kubeconfig); err != nil {
 		return nil, err
 	}
 	return &Cluster{

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/provider"
 )
 
@@ -88,7 +89,7 @@ func newWorkspace(ctx context.Context, b *bench, server *estate) (*workspace, er
 		}
 	}
 	w.env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+filepath.Join(w.dir, "cli.tfrc"),
-		provider.EnvKubeconfig+"="+filepath.Join(w.dir, "kubeconfig"), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1")
+		kube.EnvKubeconfig+"="+filepath.Join(w.dir, "kubeconfig"), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1")
 	return w, nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/acctest"
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/provider"
 )
 
@@ -89,7 +90,7 @@ func cli(t *testing.T, c cluster, secret, config string) *runner {
 	}
 	r := &runner{T: t, dir: dir, env: []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + bin, "TF_CLI_CONFIG_FILE=" + filepath.Join(bin, "terraformrc"), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1",
-		"TF_LOG=trace", "TF_LOG_PATH=" + filepath.Join(dir, "trace.log"), provider.EnvKubeconfig + "=" + c.Kubeconfig, secret,
+		"TF_LOG=trace", "TF_LOG_PATH=" + filepath.Join(dir, "trace.log"), kube.EnvKubeconfig + "=" + c.Kubeconfig, secret,
 	}}
 	override := fmt.Sprintf("provider_installation {\n  dev_overrides { %q = %q }\n  direct {}\n}\n", provider.Address, bin)
 	if err := os.WriteFile(filepath.Join(bin, "terraformrc"), []byte(override), 0o600); err != nil {

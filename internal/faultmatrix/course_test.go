@@ -75,7 +75,7 @@ func newCourse(t *testing.T, row row) *course {
 	c.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + c.dir, "XDG_CACHE_HOME=" + filepath.Join(c.dir, "cache"),
 		"TF_CLI_CONFIG_FILE=" + filepath.Join(c.dir, "terraformrc"), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1",
-		provider.EnvKubeconfig + "=" + filepath.Join(c.dir, "kubeconfig"),
+		kube.EnvKubeconfig + "=" + filepath.Join(c.dir, "kubeconfig"),
 	}
 	return c
 }

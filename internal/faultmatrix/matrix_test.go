@@ -44,8 +44,11 @@ type row struct {
 	official verdict
 }
 
-// verdict is what the official provider (at commit adbcedb) makes of a fault, where that was tried.
+// verdict is what the official provider makes of a fault, where that was tried: once, by hand, on the day of officialMeasured,
+// with its commit adbcedb. No test here runs it.
 type verdict string
+
+const officialMeasured = "2026-11-24"
 
 const (
 	handled verdict = "handled"
@@ -70,11 +73,11 @@ func TestAccFaults(t *testing.T) {
 	acctest.Shared(t)
 	all := os.Getenv(envFaults) == "all"
 	for _, row := range rows {
-		if row.slow && !all {
-			continue
-		}
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
+			if row.slow && !all {
+				t.Skip("it is slow; make test-faults runs it")
+			}
 			started := time.Now()
 			err := row.try(newCourse(t, row))
 			results.add(row, err, time.Since(started))
@@ -172,8 +175,8 @@ func (t *tally) print() {
 	}
 	tried := slices.DeleteFunc(slices.Clone(t.lines), func(l line) bool { return l.official == "" })
 	_, _ = fmt.Fprintf(os.Stdout, "faults: %d rows, %d as stated\n", len(t.lines), count(t.lines, func(l line) bool { return l.good }))
-	_, _ = fmt.Fprintf(os.Stdout, "faults tried with the official provider: %d rows, %d as stated; it handles %d\n", len(tried),
-		count(tried, func(l line) bool { return l.good }), count(tried, func(l line) bool { return l.official == handled }))
+	_, _ = fmt.Fprintf(os.Stdout, "faults: %d of these rows were tried with the official provider by hand once, on %s: it handled %d; now as stated: %d\n",
+		len(tried), officialMeasured, count(tried, func(l line) bool { return l.official == handled }), count(tried, func(l line) bool { return l.good }))
 }
 
 func count(lines []line, is func(line) bool) (n int) {

@@ -262,7 +262,7 @@ func kubernetes(w http.ResponseWriter, status int, reason string) {
 
 func object(status int, reason string) string {
 	return fmt.Sprintf(`{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":%q,"reason":%q,"code":%d}`,
-		"made up: "+reason, reason, status)
+		"staged: "+reason, reason, status)
 }
 
 // answers refuses a request unread.

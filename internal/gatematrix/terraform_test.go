@@ -175,7 +175,7 @@ func (m *matrix) workspace(t *testing.T, config string) *workspace {
 	}
 	w.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "TF_CLI_CONFIG_FILE=" + filepath.Join(w.dir, "terraformrc"),
-		"CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", provider.EnvKubeconfig + "=" + m.cluster.Kubeconfig,
+		"CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", kube.EnvKubeconfig + "=" + m.cluster.Kubeconfig,
 	}
 	return w
 }

@@ -90,7 +90,7 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 		MarkdownDescription: "An image that exists already, found by its name or its display name. With `wait_for_ready` it is the way to wait for an image that " +
 			"somebody else uploads: whatever refers to the data source starts from a complete image.",
 		Attributes: attributes,
-		Blocks:     map[string]schema.Block{"timeouts": tfbase.ReadTimeoutBlock(lookLimit)},
+		Blocks:     map[string]schema.Block{"timeouts": tfbase.ReadTimeoutBlock(lookLimit, "`1h` with `wait_for_ready`")},
 	}
 }
 

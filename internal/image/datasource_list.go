@@ -100,7 +100,7 @@ func (d *listSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 			"ids":    schema.ListAttribute{Computed: true, ElementType: types.StringType, MarkdownDescription: "The ids of the images, `namespace/name`."},
 			"images": schema.ListNestedAttribute{Computed: true, MarkdownDescription: "The images.", NestedObject: schema.NestedAttributeObject{Attributes: listedAttributes()}},
 		},
-		Blocks: map[string]schema.Block{"timeouts": tfbase.ReadTimeoutBlock(lookLimit)},
+		Blocks: map[string]schema.Block{"timeouts": tfbase.ReadTimeoutBlock(lookLimit, "")},
 	}
 }
 

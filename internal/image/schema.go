@@ -83,7 +83,7 @@ func sourceAttributes() map[string]schema.Attribute {
 				"gzip, xz, zstd or bzip2. It is needed only when data is to be sent: not for changes of an image that is ready. It may be made in the same run, " +
 				"by something that the image depends on. " +
 				"What counts is the content: other content replaces the image (see `file_changes`), the same content under another path does not. " +
-				"A length that is not a multiple of 512 bytes is made up with zeros, as Longhorn demands.",
+				"A length that is not a multiple of 512 bytes is padded with zeros, as Longhorn demands.",
 			Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
 		},
 		"file_changes": schema.StringAttribute{

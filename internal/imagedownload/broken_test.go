@@ -30,6 +30,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/acctest"
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/provider"
 	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
 )
@@ -279,7 +280,7 @@ func newRun(t *testing.T, binaries, kubeconfig, image string) *run {
 	write(t, rc, fmt.Appendf(nil, "provider_installation {\n  dev_overrides { %q = %q }\n  direct {}\n}\n", provider.Address, binaries))
 	r.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + r.dir, "TF_CLI_CONFIG_FILE=" + rc, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1",
-		provider.EnvKubeconfig + "=" + kubeconfig,
+		kube.EnvKubeconfig + "=" + kubeconfig,
 	}
 	return r
 }

@@ -62,9 +62,8 @@ func (c Connection) fromDefaults() (*rest.Config, error) {
 	if config, err := rest.InClusterConfig(); err == nil {
 		return config, nil
 	}
-	return nil, configError("", "No cluster is configured. Set kubeconfig (or host and token) in the provider block, or one of the "+
-		"environment variables HARVESTER_KUBECONFIG, KUBECONFIG, HARVESTER_HOST with HARVESTER_TOKEN. "+
-		"Harvester's dashboard offers a kubeconfig under Support.")
+	return nil, configError("", "No cluster is configured. Set kubeconfig, or host and token, or the environment variable "+EnvKubeconfig+
+		", or "+EnvHost+" and "+EnvToken+". Harvester's dashboard offers a kubeconfig under Support.")
 }
 
 // culprit names the file that cannot be loaded, if its name may be shown.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/dynamic/dynamicinformer"
@@ -60,6 +61,12 @@ func Watch(ctx context.Context, client dynamic.Interface, namespace string, out 
 	case err := <-failed:
 		return err
 	}
+}
+
+// probe looks whether the images can be read: Watch itself tries again and again to reach a cluster, without a word.
+func probe(ctx context.Context, client dynamic.Interface, namespace string) error {
+	_, err := client.Resource(api.Images).Namespace(namespace).List(ctx, metav1.ListOptions{Limit: 1})
+	return err
 }
 
 // board has a bar for each image that is being imported.

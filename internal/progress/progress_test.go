@@ -6,6 +6,11 @@ package progress
 import (
 	"bytes"
 	"context"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +22,7 @@ import (
 	dynamicfake "k8s.io/client-go/dynamic/fake"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 )
 
 func TestPace(t *testing.T) {
@@ -126,16 +132,85 @@ func eventually(t *testing.T, out *screen, want string) {
 	t.Fatalf("%q never appeared in %q", want, out.String())
 }
 
+func environment(of map[string]string) func(string) string {
+	return func(key string) string { return of[key] }
+}
+
 func TestCommandReportsMistakes(t *testing.T) {
 	t.Parallel()
-	var out, errors bytes.Buffer
-	if code := Command(t.Context(), []string{"--kubeconfig", "/no/such/file"}, func(string) string { return "" }, &out, &errors); code != 1 {
-		t.Errorf("exit status %d", code)
+	for name, test := range map[string]struct {
+		arguments []string
+		env       map[string]string
+		code      int
+		says      string
+	}{
+		"no such file":            {[]string{"--kubeconfig", "/no/such/file"}, nil, 1, "There is no kubeconfig file"},
+		"no such file in the env": {nil, map[string]string{kube.EnvKubeconfig: "/no/such/file"}, 1, "There is no kubeconfig file"},
+		"no token":                {[]string{"--host", "https://h.example"}, nil, 1, "needs a token"},
+		"perhaps insecure":        {nil, map[string]string{kube.EnvInsecure: "perhaps"}, 1, "HARVESTER_INSECURE must be true or false"},
+		"unknown flag":            {[]string{"--moon"}, nil, 2, "-moon"},
+		"token as a flag":         {[]string{"--token", "s3cr3t"}, nil, 2, "not defined: -token"},
+		"argument":                {[]string{"default"}, nil, 2, `unexpected argument: "default"`},
+	} {
+		var out, trouble bytes.Buffer
+		if code := Command(t.Context(), "test", test.arguments, environment(test.env), &out, &trouble); code != test.code {
+			t.Errorf("%s: exit status %d", name, code)
+		}
+		if !strings.Contains(trouble.String(), test.says) || strings.Contains(trouble.String(), "s3cr3t") {
+			t.Errorf("%s: it says %q", name, trouble.String())
+		}
 	}
-	if !strings.Contains(errors.String(), "There is no kubeconfig file") {
-		t.Errorf("it says %q", errors.String())
+}
+
+func TestCommandHelps(t *testing.T) {
+	t.Parallel()
+	var out, trouble bytes.Buffer
+	if code := Command(t.Context(), "test", []string{"--help"}, environment(map[string]string{kube.EnvKubeconfig: "kind: Config\ntoken: s3cr3t"}), &out, &trouble); code != 0 || trouble.Len() > 0 {
+		t.Errorf("exit status %d, %q", code, trouble.String())
 	}
-	if code := Command(t.Context(), []string{"--moon"}, func(string) string { return "" }, &out, &errors); code != 2 {
-		t.Errorf("exit status %d for an unknown flag", code)
+	if !strings.Contains(out.String(), "--insecure") || strings.Contains(out.String(), "s3cr3t") {
+		t.Errorf("it says %q", out.String())
 	}
+}
+
+// The cluster may be given by the environment alone, as for the provider.
+func TestCommandFindsTheCluster(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var asked screen
+	cluster := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(&asked, "%s with %s by %s\n", r.URL.Path, r.Header.Get("Authorization"), r.UserAgent())
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = io.WriteString(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","code":401,"reason":"Unauthorized","message":"Unauthorized"}`)
+	}))
+	defer cluster.Close()
+	certificate := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cluster.Certificate().Raw}))
+	for name, test := range map[string]struct {
+		arguments []string
+		env       map[string]string
+	}{
+		"environment": {nil, map[string]string{kube.EnvHost: cluster.URL, kube.EnvToken: "token-x:y", kube.EnvInsecure: "true"}},
+		"flags":       {[]string{"--host", cluster.URL, "--insecure"}, map[string]string{kube.EnvToken: "token-x:y"}},
+		"certificate": {[]string{"-host=" + cluster.URL}, map[string]string{kube.EnvToken: "token-x:y", kube.EnvCACertificate: certificate}},
+		"proxy":       {[]string{"--insecure"}, map[string]string{kube.EnvHost: "http://harvester.example", kube.EnvToken: "token-x:y", kube.EnvProxyURL: cluster.URL}},
+	} {
+		asked.clear()
+		var trouble bytes.Buffer
+		if code := Command(ctx, "1.2.3", test.arguments, environment(test.env), io.Discard, &trouble); code != 1 {
+			t.Errorf("%s: exit status %d", name, code)
+		}
+		if want := "with Bearer token-x:y by terraform-provider-harvester/1.2.3 watch"; !strings.Contains(asked.String(), want) {
+			t.Errorf("%s: the cluster was asked for %q", name, asked.String())
+		}
+		if said := trouble.String(); !strings.Contains(said, "Not authorized: Could not watch the images") || strings.Contains(said, "token-x:y") {
+			t.Errorf("%s: it says %q", name, said)
+		}
+	}
+}
+
+func (s *screen) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.text.Reset()
 }

@@ -26,7 +26,8 @@ const examples = "../../examples"
 // filePath finds the local files that an example uploads.
 var filePath = regexp.MustCompile(`file_path\s*=\s*"\$\{path\.module\}/([^"/]+)"`)
 
-// Every example can be planned as it stands. Those of the demo need one another; make demo runs them.
+// Every example can be planned as it stands. Those of the demo need one another; make demo runs them. Those of
+// guides are applied, see guides_acc_test.go.
 func TestAccExamples_plan(t *testing.T) {
 	cluster := acctest.Shared(t)
 	folders := exampleFolders(t)
@@ -142,7 +143,7 @@ func exampleFolders(t *testing.T) (folders []string) {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() && entry.Name() == "demo" {
+		if entry.IsDir() && (entry.Name() == "demo" || entry.Name() == "guides") {
 			return fs.SkipDir
 		}
 		if filepath.Ext(file) == ".tf" && !seen[folder] {

@@ -210,7 +210,7 @@ func namespaceOf(path string) string {
 // course is a resource's way through the protocol.
 type course struct {
 	*testing.T
-	cluster *oneObject
+	cluster *oneObject // nil if it is another one
 	server  tfprotov6.ProviderServer
 	name    string
 	schema  *tfprotov6.Schema
@@ -218,14 +218,25 @@ type course struct {
 
 	state          tftypes.Value
 	private        []byte
-	warned, failed string
+	warned, failed string // summaries
+	details        string
 }
 
 func newCourse(t *testing.T, name, path, object string) *course {
 	t.Helper()
-	c := &course{T: t, name: name, cluster: &oneObject{path: path, object: object, uid: "A"}}
-	api := httptest.NewTLSServer(c.cluster)
+	cluster := &oneObject{path: path, object: object, uid: "A"}
+	c := courseIn(t, name, cluster, nil)
+	c.cluster = cluster
+	return c
+}
+
+// courseIn is a course in a cluster, with more arguments of the provider block.
+func courseIn(t *testing.T, name string, cluster http.Handler, more map[string]tftypes.Value) *course {
+	t.Helper()
+	c := &course{T: t, name: name}
+	api := httptest.NewTLSServer(cluster)
 	t.Cleanup(api.Close)
+	t.Cleanup(api.CloseClientConnections) // watches do not end by themselves
 	var err error
 	if c.server, err = providerserver.NewProtocol6WithError(New("test")())(); err != nil {
 		t.Fatal(err)
@@ -244,6 +255,7 @@ func newCourse(t *testing.T, name, path, object string) *course {
 	config["host"] = tftypes.NewValue(tftypes.String, api.URL)
 	config["token"] = tftypes.NewValue(tftypes.String, "token-x:y")
 	config["insecure"] = tftypes.NewValue(tftypes.Bool, true)
+	maps.Copy(config, more)
 	value, err := tfprotov6.NewDynamicValue(block, tftypes.NewValue(block, config))
 	if err != nil {
 		t.Fatal(err)
@@ -337,8 +349,9 @@ func (c *course) take(state *tfprotov6.DynamicValue, private []byte, diagnostics
 	if c.state, err = state.Unmarshal(c.kind); err != nil {
 		c.Fatal(err)
 	}
-	c.private, c.warned, c.failed = private, "", ""
+	c.private, c.warned, c.failed, c.details = private, "", "", ""
 	for _, d := range diagnostics {
+		c.details += d.Detail + "\n"
 		if d.Severity == tfprotov6.DiagnosticSeverityError {
 			c.failed += d.Summary
 		} else {

@@ -42,17 +42,8 @@ import (
 // Address is where the provider is published.
 const Address = "registry.terraform.io/harvester-community/harvester"
 
-// Environment variables that stand in for provider arguments.
-const (
-	EnvKubeconfig    = "HARVESTER_KUBECONFIG"
-	EnvKubecontext   = "HARVESTER_KUBECONTEXT"
-	EnvHost          = "HARVESTER_HOST"
-	EnvToken         = "HARVESTER_TOKEN"
-	EnvCACertificate = "HARVESTER_CLUSTER_CA_CERTIFICATE"
-	EnvInsecure      = "HARVESTER_INSECURE"
-	EnvProxyURL      = "HARVESTER_PROXY_URL"
-	EnvPlanChecks    = "HARVESTER_PLAN_CHECKS"
-)
+// envPlanChecks is the environment variable that stands in for plan_checks. Those of the connection are in kube.
+const envPlanChecks = "HARVESTER_PLAN_CHECKS"
 
 const (
 	fieldPlanChecks = "plan_checks"
@@ -117,39 +108,39 @@ func (p *Provider) Schema(_ context.Context, _ provider.SchemaRequest, resp *pro
 			kube.FieldKubeconfig: schema.StringAttribute{
 				Optional: true, Sensitive: true,
 				MarkdownDescription: "The kubeconfig: a path (`~` is your home directory), its YAML text, or that text in base64. " +
-					"Default: `" + EnvKubeconfig + "`, then `KUBECONFIG` and `~/.kube/config`. " +
+					"Default: `" + kube.EnvKubeconfig + "`, then `KUBECONFIG` and `~/.kube/config`. " +
 					"Harvester's dashboard offers one under Support. Uploads and downloads need one whose server is Harvester itself " +
 					"(`https://…/k8s/clusters/local`), not kube-apiserver (`:6443`).",
 			},
 			kube.FieldKubecontext: schema.StringAttribute{
 				Optional:            true,
-				MarkdownDescription: "The context of the kubeconfig to use. Default: `" + EnvKubecontext + "`, then the current context.",
+				MarkdownDescription: "The context of the kubeconfig to use. Default: `" + kube.EnvKubecontext + "`, then the current context.",
 			},
 			kube.FieldHost: schema.StringAttribute{
 				Optional: true,
 				MarkdownDescription: "Address of Harvester, as in `https://harvester.example.com`, instead of a kubeconfig. Needs `token`. " +
-					"Default: `" + EnvHost + "`.",
+					"Default: `" + kube.EnvHost + "`.",
 			},
 			kube.FieldToken: schema.StringAttribute{
 				Optional: true, Sensitive: true,
-				MarkdownDescription: "API key to go with `host` (`token-xxxxx:…`). Default: `" + EnvToken + "`.",
+				MarkdownDescription: "API key to go with `host` (`token-xxxxx:…`). Default: `" + kube.EnvToken + "`.",
 			},
 			kube.FieldCACertificate: schema.StringAttribute{
 				Optional:            true,
-				MarkdownDescription: "CA certificate of the cluster in PEM form, instead of that in the kubeconfig. Default: `" + EnvCACertificate + "`.",
+				MarkdownDescription: "CA certificate of the cluster in PEM form, instead of that in the kubeconfig. Default: `" + kube.EnvCACertificate + "`.",
 			},
 			kube.FieldInsecure: schema.BoolAttribute{
 				Optional:            true,
-				MarkdownDescription: "Do not verify the cluster's certificate. Default: `" + EnvInsecure + "`, then `false`.",
+				MarkdownDescription: "Do not verify the cluster's certificate. Default: `" + kube.EnvInsecure + "`, then `false`.",
 			},
 			kube.FieldProxyURL: schema.StringAttribute{
 				Optional:            true,
-				MarkdownDescription: "Proxy for all requests. Default: `" + EnvProxyURL + "`, then the proxy variables of the environment.",
+				MarkdownDescription: "Proxy for all requests. Default: `" + kube.EnvProxyURL + "`, then the proxy variables of the environment.",
 			},
 			fieldPlanChecks: schema.StringAttribute{
 				Optional: true,
 				MarkdownDescription: "What a plan does with a use of an image that is not ready: `error` refuses, `warn` warns, `off` does not look. " +
-					"Apply always refuses. Default: `" + EnvPlanChecks + "`, then `error`.",
+					"Apply always refuses. Default: `" + envPlanChecks + "`, then `error`.",
 				Validators: []validator.String{stringvalidator.OneOf(planChecks...)},
 			},
 			fieldUploads: schema.Int64Attribute{
@@ -194,10 +185,12 @@ func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest,
 		tflog.Info(ctx, "The provider's arguments are not known yet; working without the cluster")
 		return
 	}
-	connection, diags := config.connection(os.Getenv)
-	resp.Diagnostics.Append(diags...)
 	checks, diags := config.planChecks(os.Getenv)
 	resp.Diagnostics.Append(diags...)
+	connection, err := config.settings().Connection(os.Getenv)
+	if err != nil {
+		resp.Diagnostics.Append(mistake(diagnose.Config(err)))
+	}
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -235,54 +228,34 @@ func (m model) unknown() bool {
 		m.CACertificate.IsUnknown() || m.Insecure.IsUnknown() || m.ProxyURL.IsUnknown() || m.PlanChecks.IsUnknown() || m.Uploads.IsUnknown()
 }
 
-// connection merges the block with the environment. If the block says how to
-// reach the cluster (by kubeconfig or by host), the environment only completes that way and
-// never adds the other one.
-func (m model) connection(env func(string) string) (kube.Connection, diag.Diagnostics) {
-	byHost := !m.Host.IsNull() || !m.Token.IsNull()
-	byKubeconfig := !m.Kubeconfig.IsNull() || !m.Kubecontext.IsNull()
-	connection := kube.Connection{
-		CACertificate: or(m.CACertificate, env(EnvCACertificate)),
-		ProxyURL:      or(m.ProxyURL, env(EnvProxyURL)),
+// settings are the arguments that say how to reach the cluster.
+func (m model) settings() kube.Settings {
+	settings := kube.Settings{}
+	for field, value := range map[string]types.String{
+		kube.FieldKubeconfig: m.Kubeconfig, kube.FieldKubecontext: m.Kubecontext, kube.FieldHost: m.Host, kube.FieldToken: m.Token,
+		kube.FieldCACertificate: m.CACertificate, kube.FieldProxyURL: m.ProxyURL,
+	} {
+		if !value.IsNull() {
+			settings[field] = value.ValueString()
+		}
 	}
-	if byHost || !byKubeconfig {
-		connection.Host, connection.Token = or(m.Host, env(EnvHost)), or(m.Token, env(EnvToken))
+	if !m.Insecure.IsNull() {
+		settings[kube.FieldInsecure] = strconv.FormatBool(m.Insecure.ValueBool())
 	}
-	if byKubeconfig || !byHost {
-		connection.Kubeconfig, connection.Context = or(m.Kubeconfig, env(EnvKubeconfig)), or(m.Kubecontext, env(EnvKubecontext))
-	}
-	var diags diag.Diagnostics
-	connection.Insecure, diags = m.insecure(env(EnvInsecure))
-	return connection, diags
-}
-
-func (m model) insecure(fromEnv string) (bool, diag.Diagnostics) {
-	if !m.Insecure.IsNull() || fromEnv == "" {
-		return m.Insecure.ValueBool(), nil
-	}
-	insecure, err := strconv.ParseBool(fromEnv)
-	if err != nil {
-		return false, diag.Diagnostics{diag.NewErrorDiagnostic("Invalid provider configuration", EnvInsecure+" must be true or false.")}
-	}
-	return insecure, nil
+	return settings
 }
 
 func (m model) planChecks(env func(string) string) (session.PlanChecks, diag.Diagnostics) {
-	checks := or(m.PlanChecks, env(EnvPlanChecks))
+	checks := m.PlanChecks.ValueString()
+	if m.PlanChecks.IsNull() {
+		checks = env(envPlanChecks)
+	}
 	switch {
 	case checks == "":
 		return session.ChecksError, nil
 	case !slices.Contains(planChecks, checks):
 		return "", diag.Diagnostics{diag.NewErrorDiagnostic("Invalid provider configuration",
-			EnvPlanChecks+" must be one of "+strings.Join(planChecks, ", ")+".")}
+			envPlanChecks+" must be one of "+strings.Join(planChecks, ", ")+".")}
 	}
 	return session.PlanChecks(checks), nil
-}
-
-// or prefers the block's value over the environment's.
-func or(value types.String, fromEnv string) string {
-	if value.IsNull() {
-		return fromEnv
-	}
-	return value.ValueString()
 }

@@ -5,6 +5,7 @@ package provider
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"testing"
 
@@ -20,39 +21,26 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
-func TestConnectionMergesBlockAndEnvironment(t *testing.T) {
+func TestSettings(t *testing.T) {
 	t.Parallel()
-	full := map[string]string{EnvKubeconfig: "env-file", EnvKubecontext: "env-context", EnvHost: "env-host", EnvToken: "env-token"}
-	for name, test := range map[string]struct {
-		block model
-		env   map[string]string
-		want  kube.Connection
-	}{
-		"nothing":                     {},
-		"kubeconfig in the block":     {block: model{Kubeconfig: types.StringValue("file")}, env: full, want: kube.Connection{Kubeconfig: "file", Context: "env-context"}},
-		"context in the block":        {block: model{Kubecontext: types.StringValue("ctx")}, env: full, want: kube.Connection{Kubeconfig: "env-file", Context: "ctx"}},
-		"host in the block":           {block: model{Host: types.StringValue("host")}, env: full, want: kube.Connection{Host: "host", Token: "env-token"}},
-		"both in the block":           {block: model{Host: types.StringValue("host"), Kubeconfig: types.StringValue("file")}, want: kube.Connection{Host: "host", Kubeconfig: "file"}},
-		"kubeconfig of the env":       {env: map[string]string{EnvKubeconfig: "env-file"}, want: kube.Connection{Kubeconfig: "env-file"}},
-		"host of the env":             {env: map[string]string{EnvHost: "h", EnvToken: "t", EnvInsecure: "true"}, want: kube.Connection{Host: "h", Token: "t", Insecure: true}},
-		"block beats env":             {block: model{Insecure: types.BoolValue(false)}, env: map[string]string{EnvInsecure: "true"}},
-		"certificate and proxy, both": {env: map[string]string{EnvCACertificate: "ca", EnvProxyURL: "p"}, want: kube.Connection{CACertificate: "ca", ProxyURL: "p"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			got, diags := test.block.connection(func(key string) string { return test.env[key] })
-			if diags.HasError() || got != test.want {
-				t.Errorf("got %+v, want %+v (%v)", got, test.want, diags)
-			}
-		})
+	set := model{
+		Kubeconfig: types.StringValue("file"), Kubecontext: types.StringValue(""), Host: types.StringValue("host"), Token: types.StringValue("token"),
+		CACertificate: types.StringValue("ca"), Insecure: types.BoolValue(false), ProxyURL: types.StringValue("proxy"),
+	}
+	want := kube.Settings{
+		kube.FieldKubeconfig: "file", kube.FieldKubecontext: "", kube.FieldHost: "host", kube.FieldToken: "token",
+		kube.FieldCACertificate: "ca", kube.FieldInsecure: "false", kube.FieldProxyURL: "proxy",
+	}
+	if got := set.settings(); !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := (model{}).settings(); len(got) > 0 {
+		t.Errorf("an empty block sets %v", got)
 	}
 }
 
 func TestEnvironmentIsValidated(t *testing.T) {
 	t.Parallel()
-	if _, diags := (model{}).insecure("perhaps"); !diags.HasError() {
-		t.Error("HARVESTER_INSECURE=perhaps is accepted")
-	}
 	env := func(value string) func(string) string { return func(string) string { return value } }
 	for value, want := range map[string]session.PlanChecks{"": session.ChecksError, "warn": session.ChecksWarn, "off": session.ChecksOff} {
 		if got, diags := (model{}).planChecks(env(value)); got != want || diags.HasError() {

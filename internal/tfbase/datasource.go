@@ -77,7 +77,7 @@ func (d *dataSource[M]) Schema(_ context.Context, _ datasource.SchemaRequest, re
 	resp.Schema = schema.Schema{
 		MarkdownDescription: fmt.Sprintf("An existing %s. It is an error if there is none.", d.What),
 		Attributes:          attributes,
-		Blocks:              map[string]schema.Block{"timeouts": ReadTimeoutBlock(readLimit)},
+		Blocks:              map[string]schema.Block{"timeouts": ReadTimeoutBlock(readLimit, "")},
 	}
 }
 
@@ -232,14 +232,18 @@ func computed(attribute resourceschema.Attribute) schema.Attribute {
 	return schema.StringAttribute{Computed: true, Sensitive: sensitive, MarkdownDescription: description}
 }
 
-// ReadTimeoutBlock returns the timeouts block of a data source.
-func ReadTimeoutBlock(limit time.Duration) schema.Block {
+// ReadTimeoutBlock returns the timeouts block of a data source. Unless tells of another limit, as in
+// "`1h` with `slow`"; it may be empty.
+func ReadTimeoutBlock(limit time.Duration, unless string) schema.Block {
+	if unless != "" {
+		unless = "; " + unless
+	}
 	return schema.SingleNestedBlock{
 		MarkdownDescription: "Limits for whole operations.",
 		Attributes: map[string]schema.Attribute{
 			"read": schema.StringAttribute{
 				Optional:            true,
-				MarkdownDescription: "How long reading may take, as in `30s`, `10m` or `2h`. Default: `" + short(limit) + "`.",
+				MarkdownDescription: "How long reading may take, as in `30s`, `10m` or `2h`. Default: `" + short(limit) + "`" + unless + ".",
 				Validators:          []validator.String{Duration()},
 			},
 			"default": schema.StringAttribute{

@@ -16,7 +16,6 @@ import (
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
-	"github.com/harvester-community/terraform-provider-harvester/internal/provider"
 )
 
 func main() {
@@ -31,7 +30,7 @@ func main() {
 }
 
 func create(name string) error {
-	client, err := kube.Connect(kube.Connection{Kubeconfig: os.Getenv(provider.EnvKubeconfig)}, "makesecret")
+	client, err := kube.Connect(kube.Connection{Kubeconfig: os.Getenv(kube.EnvKubeconfig)}, "makesecret")
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
 # Volumes of virtual machines made from the copy are encrypted; the key is in the
-# secret of the storage class.
+# secret of the storage class. The guide "Encrypted images" has all that belongs to it.
 resource "harvester_image" "bookworm" {
   name         = "bookworm"
   display_name = "debian-12.qcow2"

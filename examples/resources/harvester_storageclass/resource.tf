@@ -11,8 +11,7 @@ resource "harvester_storageclass" "ssd" {
   }
 }
 
-# A class for encryption. Its secret holds CRYPTO_KEY_VALUE, CRYPTO_KEY_PROVIDER,
-# CRYPTO_KEY_CIPHER, CRYPTO_KEY_HASH, CRYPTO_KEY_SIZE and CRYPTO_PBKDF.
+# A class for encryption. What its secret holds stands in the guide "Encrypted images".
 locals {
   secret = {
     name      = "image-encryption"

@@ -155,8 +155,10 @@ func TestMachines(t *testing.T) {
 		"tablet": {func(s *spec) {
 			s.Domain.Devices.Inputs = []kubevirtv1.Input{{Name: "pointer", Type: kubevirtv1.InputTypeTablet}}
 		}, ""},
-		"more sockets than there may be": {func(s *spec) { s.Domain.CPU.Sockets, s.Domain.CPU.MaxSockets = 2, 1 },
-			"Number of sockets in CPU topology is greater than the maximum sockets allowed, Number of sockets"},
+		"more sockets than there may be": {
+			func(s *spec) { s.Domain.CPU.Sockets, s.Domain.CPU.MaxSockets = 2, 1 },
+			"Number of sockets in CPU topology is greater than the maximum sockets allowed, Number of sockets",
+		},
 		"sockets that can grow": {func(s *spec) { s.Domain.CPU.Sockets, s.Domain.CPU.MaxSockets = 2, 8 }, ""},
 		"more memory than there may be": {func(s *spec) {
 			most := resource.MustParse("512Mi")

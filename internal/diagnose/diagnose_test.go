@@ -62,7 +62,8 @@ func TestAPI(t *testing.T) {
 		"webhook that answers 409": {denied(http.StatusConflict, metav1.StatusReasonConflict), "Rejected by the cluster", []string{": no such class."}},
 		"webhook out of reach": {
 			apierrors.NewInternalError(errors.New(`failed calling webhook "validator.harvesterhci.io": connection refused`)),
-			"Error from the cluster", []string{"failed calling webhook", "restarted or upgraded"},
+			"Error from the cluster",
+			[]string{"failed calling webhook", "restarted or upgraded"},
 		},
 		"server in trouble": {apierrors.NewInternalError(errors.New("etcd")), "Error from the cluster", []string{"restarted or upgraded"}},
 		"network":           {&net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}, "Cluster not reachable", []string{"refused", "proxy settings"}},

@@ -32,7 +32,7 @@ var (
 	conflict  = apierrors.NewConflict(kind, "a", errors.New("changed meanwhile"))
 	errBroken = errors.New("connection reset by peer")
 
-	deniedAsConflict = apierrors.NewConflict(kind, "a", errors.New(`admission webhook "validator.harvesterhci.io" denied the request: no`))
+	errDeniedAsConflict = apierrors.NewConflict(kind, "a", errors.New(`admission webhook "validator.harvesterhci.io" denied the request: no`))
 )
 
 func thing(name string, changes ...func(*metav1.ObjectMeta)) *metav1.ObjectMeta {
@@ -161,7 +161,7 @@ func TestCreation(t *testing.T) {
 		"begun elsewhere, long ago":         {map[string][]answer{"send": {fails(taken)}, "find": there(begun(elsewhere, time.Hour, "ours")), "claim": {left}, "take-over": {made}, "finish": {ok}}, "send find claim take-over finish", "made", ""},
 		"begun elsewhere, silent since":     {map[string][]answer{"send": {fails(taken)}, "find": {silent}, "claim": {left}, "take-over": {made}, "finish": {ok}}, "send find send find claim take-over finish", "made", ""},
 		"begun elsewhere, by a wrong clock": {map[string][]answer{"send": {fails(taken)}, "find": {silent, {object: thing("there", begun(elsewhere, time.Second, "ours"))}}}, "send find send find", "", "is being created"},
-		"claiming is denied as a conflict":  {map[string][]answer{"send": {fails(taken)}, "find": {left}, "claim": {fails(deniedAsConflict)}}, "send find claim", "", "It was left as an earlier apply made it."},
+		"claiming is denied as a conflict":  {map[string][]answer{"send": {fails(taken)}, "find": {left}, "claim": {fails(errDeniedAsConflict)}}, "send find claim", "", "It was left as an earlier apply made it."},
 		"another run is faster to claim":    {map[string][]answer{"send": {fails(taken)}, "find": {left, {object: thing("there", begun(elsewhere, 0, "ours"))}}, "claim": {fails(conflict)}}, "send find claim send find", "", "is being created"},
 		"gone before it is claimed":         {map[string][]answer{"send": {fails(taken), made}, "find": {left}, "claim": {fails(gone)}, "finish": {ok}}, "send find claim send finish", "made", ""},
 		"gone before it is taken over":      {map[string][]answer{"send": {fails(taken), made}, "find": {left}, "claim": {left}, "take-over": {fails(gone)}, "finish": {ok}}, "send find claim take-over send finish", "made", ""},

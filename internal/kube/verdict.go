@@ -61,6 +61,13 @@ func unheeded(err error) bool {
 	return errors.As(err, &status) && Transient(err)
 }
 
+// Rejected says that the server has answered that it did not carry out the request, and will not: a refusal, a conflict,
+// nothing there. After any other error the request may have taken effect, or may yet.
+func Rejected(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status) && !Transient(err)
+}
+
 // Refused says that a webhook, a quota or the API judged the object; everything else is
 // trouble on the way.
 func Refused(err error) bool {

@@ -38,31 +38,31 @@ func TestTransientAndRefused(t *testing.T) {
 		return apierrors.NewGenericServerResponse(code, "post", things, "a", "", 0, true)
 	}
 	type row struct {
-		err                error
-		transient, refused bool
+		err                          error
+		transient, refused, rejected bool
 	}
 	rows := map[string]row{
-		"nothing":                        {nil, false, false},
-		"reset":                          {errors.New("connection reset by peer"), true, false},
-		"interrupted":                    {context.Canceled, false, false},
-		"out of time":                    {context.DeadlineExceeded, false, false},
-		"bad gateway":                    {answer(http.StatusBadGateway), true, false},
-		"too many requests":              {answer(http.StatusTooManyRequests), true, false},
-		"conflict":                       {answer(http.StatusConflict), false, false},
-		"forbidden":                      {answer(http.StatusForbidden), false, false},
-		"bad request":                    {apierrors.NewBadRequest("no such field"), false, true},
-		"quota":                          {apierrors.NewForbidden(things, "a", errors.New("exceeded quota: storage")), false, true},
-		"a webhook that cannot be asked": {status(http.StatusInternalServerError, failingText), true, false},
+		"nothing":                        {nil, false, false, false},
+		"reset":                          {errors.New("connection reset by peer"), true, false, false},
+		"interrupted":                    {context.Canceled, false, false, false},
+		"out of time":                    {context.DeadlineExceeded, false, false, false},
+		"bad gateway":                    {answer(http.StatusBadGateway), true, false, false},
+		"too many requests":              {answer(http.StatusTooManyRequests), true, false, false},
+		"conflict":                       {answer(http.StatusConflict), false, false, true},
+		"forbidden":                      {answer(http.StatusForbidden), false, false, true},
+		"bad request":                    {apierrors.NewBadRequest("no such field"), false, true, true},
+		"quota":                          {apierrors.NewForbidden(things, "a", errors.New("exceeded quota: storage")), false, true, true},
+		"a webhook that cannot be asked": {status(http.StatusInternalServerError, failingText), true, false, false},
 		"one that another webhook could not ask": {
-			status(http.StatusInternalServerError, `admission webhook "a" denied the request: `+failingText), false, true,
+			status(http.StatusInternalServerError, `admission webhook "a" denied the request: `+failingText), false, true, true,
 		},
 	}
 	for _, code := range []int{400, 403, 404, 409, 422, 429, 500, 503} {
-		rows[fmt.Sprint("a webhook that answers ", code)] = row{fmt.Errorf("wrapped: %w", status(code, deniedText)), false, true}
+		rows[fmt.Sprint("a webhook that answers ", code)] = row{fmt.Errorf("wrapped: %w", status(code, deniedText)), false, true, true}
 	}
-	for name, row := range rows {
-		if transient, refused := Transient(row.err), Refused(row.err); transient != row.transient || refused != row.refused {
-			t.Errorf("%s: transient %v, refused %v", name, transient, refused)
+	for name, want := range rows {
+		if got := (row{want.err, Transient(want.err), Refused(want.err), Rejected(want.err)}); got != want {
+			t.Errorf("%s: transient %v, refused %v, rejected %v", name, got.transient, got.refused, got.rejected)
 		}
 	}
 }

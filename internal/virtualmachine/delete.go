@@ -37,18 +37,27 @@ func (r *Resource) remove(ctx context.Context, state *model, identity objects.Id
 	r.Session.Machines.Plan(session.MachineID(tfbase.KeyID(state)), known.volumes())
 	var volumes []string
 	removal := objects.Removing(r.Session.Hub, r.machines, identity)
-	request := removal.Request
 	removal.Request = func(ctx context.Context, vm *kubevirtv1.VirtualMachine) (diags diag.Diagnostics) {
 		if volumes, diags = r.toGo(ctx, known, withTemplate(vm)); diags.HasError() {
 			return diags
 		}
-		if diags.Append(request(ctx, vm)...); diags.HasError() {
-			r.spare(ctx, vm)
-		}
-		return diags
+		return append(diags, r.request(ctx, vm, identity.Title)...)
 	}
 	removal.AwaitGone = func(ctx context.Context, vm *kubevirtv1.VirtualMachine) error { return r.awaitGone(ctx, vm, volumes) }
 	return append(diags, removal.Run(ctx)...)
+}
+
+// request asks for the machine's deletion. What was noted stays while the deletion may still take effect, so that it
+// finds the volumes to delete.
+func (r *Resource) request(ctx context.Context, vm *kubevirtv1.VirtualMachine, title string) diag.Diagnostics {
+	err := r.machines.Delete(ctx, vm.Namespace, vm.Name, vm.UID)
+	if err == nil || apierrors.IsNotFound(err) {
+		return nil
+	}
+	if kube.Rejected(err) {
+		r.spare(ctx, vm)
+	}
+	return objects.NotDeleted(title, err)
 }
 
 // toGo tells Harvester which volumes to delete with the machine, these and no others whatever was noted before,

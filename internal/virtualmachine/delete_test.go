@@ -4,7 +4,9 @@
 package virtualmachine
 
 import (
+	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +15,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
-	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 )
 
 const (
@@ -78,22 +79,32 @@ func TestVolumesThatGo(t *testing.T) {
 	}
 }
 
-// A deletion that is refused leaves no mark behind.
-func TestRefusedDeletionSparesVolumes(t *testing.T) {
+// A deletion that is refused leaves no mark behind; one that may yet take effect finds it.
+func TestMarkOfAFailedDeletion(t *testing.T) {
 	t.Parallel()
-	known := settledDown()
-	known.disks[0].AutoDelete = types.BoolValue(true)
-	noError(t, known.pack(t.Context()))
-	vm := live(t, known)
-	vm.UID, vm.Kind, vm.APIVersion = "uid-vm", "VirtualMachine", "kubevirt.io/v1"
-	r, writes := recorded(t, map[string]any{
-		machinePath + "/vm": vm, machinePath: map[string]any{"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachineList", "items": []any{}},
-	}, 200, 403)
-	if diags := r.remove(t.Context(), known.model, objects.Identity{Title: known.title(), Namespace: vm.Namespace, Name: vm.Name, UID: vm.UID}); !diags.HasError() {
-		t.Fatal("no error")
-	}
-	if len(*writes) != 3 || !strings.HasPrefix((*writes)[1], "DELETE") || !strings.Contains((*writes)[2], `"harvesterhci.io/removedPersistentVolumeClaims":null`) {
-		t.Errorf("it writes %q", *writes)
+	interrupted, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	for name, test := range map[string]struct {
+		ctx     context.Context
+		answer  int
+		cleared bool
+	}{
+		"forbidden":   {t.Context(), http.StatusForbidden, true},
+		"conflict":    {t.Context(), http.StatusConflict, true},
+		"interrupted": {interrupted, http.StatusOK, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			vm := live(t, settledDown())
+			vm.UID, vm.Kind, vm.APIVersion = "uid-vm", "VirtualMachine", "kubevirt.io/v1"
+			r, writes := recorded(t, map[string]any{machinePath + "/vm": vm}, test.answer)
+			if diags := r.request(test.ctx, vm, "the machine"); !diags.HasError() {
+				t.Fatal("no error")
+			}
+			if got := strings.Contains(strings.Join(*writes, ""), `"harvesterhci.io/removedPersistentVolumeClaims":null`); got != test.cleared {
+				t.Errorf("it writes %q", *writes)
+			}
+		})
 	}
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/cloudinitsecret"
+	"github.com/harvester-community/terraform-provider-harvester/internal/clusternetwork"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/functions"
 	"github.com/harvester-community/terraform-provider-harvester/internal/image"
@@ -71,6 +72,7 @@ func (p *Provider) Metadata(_ context.Context, _ provider.MetadataRequest, resp 
 func (p *Provider) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		cloudinitsecret.Kind.NewResource,
+		clusternetwork.Kind.NewResource,
 		image.NewDecryptedResource,
 		image.NewEncryptedResource,
 		image.NewResource,
@@ -86,6 +88,7 @@ func (p *Provider) Resources(context.Context) []func() resource.Resource {
 func (p *Provider) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{
 		cloudinitsecret.Kind.NewDataSource,
+		clusternetwork.Kind.NewDataSource,
 		image.NewDataSource,
 		image.NewDecryptedDataSource,
 		image.NewEncryptedDataSource,

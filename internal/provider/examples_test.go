@@ -73,6 +73,16 @@ var existing = map[string]func(*testing.T, *acctest.Cluster){
 		cluster.Encrypted(t, "debian-13-sealed", "debian-13-open", cluster.EncryptedClass(t))
 		cluster.Decrypted(t, "debian-13-decrypted", "debian-13-sealed")
 	},
+	"data-sources/harvester_vlanconfig": func(t *testing.T, cluster *acctest.Cluster) {
+		t.Helper()
+		cluster.Apply(t, api.ClusterNetworks, "", map[string]any{
+			"apiVersion": "network.harvesterhci.io/v1beta1", "kind": "ClusterNetwork", "metadata": map[string]any{"name": "example"},
+		})
+		cluster.Apply(t, api.VlanConfigs, "", map[string]any{
+			"apiVersion": "network.harvesterhci.io/v1beta1", "kind": "VlanConfig", "metadata": map[string]any{"name": "workload-uplink"},
+			"spec": map[string]any{"clusterNetwork": "example", "uplink": map[string]any{"nics": []any{"ens1f15"}}},
+		})
+	},
 	"data-sources/harvester_ssh_key": func(t *testing.T, cluster *acctest.Cluster) {
 		t.Helper()
 		cluster.Apply(t, api.KeyPairs, "default", map[string]any{

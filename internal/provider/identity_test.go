@@ -34,6 +34,10 @@ var kinds = map[string]struct{ id, path, object string }{
 	"harvester_clusternetwork": {
 		"a", "/apis/network.harvesterhci.io/v1beta1/clusternetworks/a", `"apiVersion":"network.harvesterhci.io/v1beta1","kind":"ClusterNetwork"`,
 	},
+	"harvester_vlanconfig": {
+		"a", "/apis/network.harvesterhci.io/v1beta1/vlanconfigs/a",
+		`"apiVersion":"network.harvesterhci.io/v1beta1","kind":"VlanConfig","spec":{"clusterNetwork":"c","uplink":{"nics":["eno1"]}}`,
+	},
 	"harvester_volume": {
 		"default/a", "/api/v1/namespaces/default/persistentvolumeclaims/a",
 		`"apiVersion":"v1","kind":"PersistentVolumeClaim","spec":{"accessModes":["ReadWriteMany"],"resources":{"requests":{"storage":"1Gi"}}},"status":{"phase":"Bound"}`,

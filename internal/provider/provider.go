@@ -37,6 +37,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/sshkey"
 	"github.com/harvester-community/terraform-provider-harvester/internal/storageclass"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine"
+	"github.com/harvester-community/terraform-provider-harvester/internal/vlanconfig"
 	"github.com/harvester-community/terraform-provider-harvester/internal/volume"
 )
 
@@ -80,6 +81,7 @@ func (p *Provider) Resources(context.Context) []func() resource.Resource {
 		sshkey.Kind.NewResource,
 		storageclass.Kind.NewResource,
 		virtualmachine.NewResource,
+		vlanconfig.Kind.NewResource,
 		volume.Kind.NewResource,
 	}
 }
@@ -95,6 +97,7 @@ func (p *Provider) DataSources(context.Context) []func() datasource.DataSource {
 		image.NewListDataSource,
 		storageclass.Kind.NewDataSource,
 		virtualmachine.NewDataSource,
+		vlanconfig.Kind.NewDataSource,
 		volume.Kind.NewDataSource,
 		sshkey.Kind.NewDataSource,
 	}

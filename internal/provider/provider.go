@@ -33,6 +33,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/image"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagedownload"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/network"
 	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sshkey"
 	"github.com/harvester-community/terraform-provider-harvester/internal/storageclass"
@@ -78,6 +79,7 @@ func (p *Provider) Resources(context.Context) []func() resource.Resource {
 		image.NewEncryptedResource,
 		image.NewResource,
 		imagedownload.NewResource,
+		network.Kind.NewResource,
 		sshkey.Kind.NewResource,
 		storageclass.Kind.NewResource,
 		virtualmachine.NewResource,
@@ -95,6 +97,7 @@ func (p *Provider) DataSources(context.Context) []func() datasource.DataSource {
 		image.NewDecryptedDataSource,
 		image.NewEncryptedDataSource,
 		image.NewListDataSource,
+		network.Kind.NewDataSource,
 		storageclass.Kind.NewDataSource,
 		virtualmachine.NewDataSource,
 		vlanconfig.Kind.NewDataSource,

@@ -31,6 +31,17 @@ var kinds = map[string]struct{ id, path, object string }{
 	"harvester_storageclass": {
 		"a", "/apis/storage.k8s.io/v1/storageclasses/a", `"apiVersion":"storage.k8s.io/v1","kind":"StorageClass","provisioner":"driver.longhorn.io"`,
 	},
+	"harvester_clusternetwork": {
+		"a", "/apis/network.harvesterhci.io/v1beta1/clusternetworks/a", `"apiVersion":"network.harvesterhci.io/v1beta1","kind":"ClusterNetwork"`,
+	},
+	"harvester_vlanconfig": {
+		"a", "/apis/network.harvesterhci.io/v1beta1/vlanconfigs/a",
+		`"apiVersion":"network.harvesterhci.io/v1beta1","kind":"VlanConfig","spec":{"clusterNetwork":"c","uplink":{"nics":["eno1"]}}`,
+	},
+	"harvester_network": {
+		"default/a", "/apis/k8s.cni.cncf.io/v1/namespaces/default/network-attachment-definitions/a",
+		`"apiVersion":"k8s.cni.cncf.io/v1","kind":"NetworkAttachmentDefinition","spec":{"config":"{\"type\":\"bridge\",\"bridge\":\"c-br\",\"vlan\":7}"}`,
+	},
 	"harvester_volume": {
 		"default/a", "/api/v1/namespaces/default/persistentvolumeclaims/a",
 		`"apiVersion":"v1","kind":"PersistentVolumeClaim","spec":{"accessModes":["ReadWriteMany"],"resources":{"requests":{"storage":"1Gi"}}},"status":{"phase":"Bound"}`,

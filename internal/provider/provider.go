@@ -27,15 +27,18 @@ import (
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/cloudinitsecret"
+	"github.com/harvester-community/terraform-provider-harvester/internal/clusternetwork"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/functions"
 	"github.com/harvester-community/terraform-provider-harvester/internal/image"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagedownload"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/network"
 	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sshkey"
 	"github.com/harvester-community/terraform-provider-harvester/internal/storageclass"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine"
+	"github.com/harvester-community/terraform-provider-harvester/internal/vlanconfig"
 	"github.com/harvester-community/terraform-provider-harvester/internal/volume"
 )
 
@@ -71,13 +74,16 @@ func (p *Provider) Metadata(_ context.Context, _ provider.MetadataRequest, resp 
 func (p *Provider) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		cloudinitsecret.Kind.NewResource,
+		clusternetwork.Kind.NewResource,
 		image.NewDecryptedResource,
 		image.NewEncryptedResource,
 		image.NewResource,
 		imagedownload.NewResource,
+		network.Kind.NewResource,
 		sshkey.Kind.NewResource,
 		storageclass.Kind.NewResource,
 		virtualmachine.NewResource,
+		vlanconfig.Kind.NewResource,
 		volume.Kind.NewResource,
 	}
 }
@@ -86,12 +92,15 @@ func (p *Provider) Resources(context.Context) []func() resource.Resource {
 func (p *Provider) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{
 		cloudinitsecret.Kind.NewDataSource,
+		clusternetwork.Kind.NewDataSource,
 		image.NewDataSource,
 		image.NewDecryptedDataSource,
 		image.NewEncryptedDataSource,
 		image.NewListDataSource,
+		network.Kind.NewDataSource,
 		storageclass.Kind.NewDataSource,
 		virtualmachine.NewDataSource,
+		vlanconfig.Kind.NewDataSource,
 		volume.Kind.NewDataSource,
 		sshkey.Kind.NewDataSource,
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/kubevirt"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/kubevirt/admission"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/longhorn"
+	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/network"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/pace"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/process"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/volumes"
@@ -59,6 +60,7 @@ type sandbox struct {
 	cdi          *cdi.CDI
 	subresources http.Handler
 	front        *http.Server
+	networked    chan error // how the start of the network controller ended
 
 	failed  chan error
 	parts   context.Context // ends when the simulators and controllers shall
@@ -115,6 +117,7 @@ func newSandbox(options startOptions) (*sandbox, error) {
 		faults:       faults.NewSwitch(),
 		listeners:    listeners,
 		internal:     http.NewServeMux(),
+		networked:    make(chan error, 1),
 		failed:       make(chan error, 1),
 		parts:        parts,
 		stop:         stop,
@@ -266,7 +269,24 @@ func (s *sandbox) startWebhooks(ctx context.Context) error {
 	if err := s.serveTLS("webhooks", s.internal, s.listeners.internal); err != nil {
 		return err
 	}
-	return webhooks.Start(s.parts, admission.Webhook(url, authority.CA()), s.longhorn.Webhook(url+longhornMutationPath, authority.CA()))
+	if err := webhooks.Start(s.parts, admission.Webhook(url, authority.CA()), s.longhorn.Webhook(url+longhornMutationPath, authority.CA())); err != nil {
+		return err
+	}
+	return s.startNetwork(url)
+}
+
+// startNetwork starts the network controller, while Harvester starts too.
+func (s *sandbox) startNetwork(url string) error {
+	controller, err := network.New(network.Options{
+		Config: s.plane.Config(controlplane.Simulators), URL: url, CA: s.plane.Authority().CA(), Mux: s.internal,
+		Faults: s.faults, Log: s.log.With("part", "network"), Pace: s.pace,
+	})
+	if err != nil {
+		return err
+	}
+	s.run("network", controller.Run)
+	go func() { s.networked <- controller.Start(s.parts) }()
+	return nil
 }
 
 func (s *sandbox) startHarvester(ctx context.Context) error {
@@ -284,6 +304,9 @@ func (s *sandbox) startHarvester(ctx context.Context) error {
 
 // startControllers starts what works on objects that others delete or create.
 func (s *sandbox) startControllers() error {
+	if err := <-s.networked; err != nil {
+		return fmt.Errorf("network: %w", err)
+	}
 	if err := s.plane.RunControllers(s.parts); err != nil {
 		return err
 	}

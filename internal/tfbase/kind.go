@@ -62,6 +62,8 @@ type Kind[M any, P Model[M, T], T any, O objects.Object[T]] struct {
 
 	// Look reads the object; Recent is enough unless fresh. Default: the API's object.
 	Look func(ctx context.Context, s *session.Session, namespace, name string, fresh bool) (O, error)
+	// Elsewhere is what a data source says besides when there is no such object; "" is nothing.
+	Elsewhere func(ctx context.Context, s *session.Session, namespace, name string) string
 	// Intent lists what cannot be changed in an object later.
 	Intent func(wanted O) []any
 	// Prepare completes what is to be sent, after the last checks.
@@ -163,7 +165,7 @@ func (k *Kind[M, P, T, O]) NewResource() resource.Resource {
 // NewDataSource returns the data source, not yet configured.
 func (k *Kind[M, P, T, O]) NewDataSource() datasource.DataSource {
 	return DataSource[M]{
-		TypeName: k.TypeName, What: k.what(), Schema: k.Schema, Omit: k.Omit,
+		TypeName: k.TypeName, What: k.what(), Schema: k.Schema, Omit: k.Omit, Elsewhere: k.Elsewhere,
 		Look: func(ctx context.Context, s *session.Session, namespace, name string, m *M) error {
 			object, err := k.look(ctx, s, key{namespace, name}, false)
 			if err != nil {

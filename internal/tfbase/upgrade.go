@@ -7,11 +7,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 )
 
 // SchemaVersion is the version of the schemas here. The official provider's are
@@ -52,6 +55,7 @@ func upgradeOfficial(ctx context.Context, current schema.Schema, clean func(map[
 			state[name] = ""
 		}
 	}
+	dropControllersLabels(state)
 	normalize(state, current.Attributes, current.Blocks)
 	cleaned, err := json.Marshal(state)
 	if err != nil {
@@ -66,6 +70,13 @@ func upgradeOfficial(ctx context.Context, current schema.Schema, clean func(map[
 	}
 	dynamic, err := tfprotov6.NewDynamicValue(target, value)
 	return &dynamic, err
+}
+
+// dropControllersLabels drops the labels of Harvester's controllers, such as network.harvesterhci.io/ready. The
+// official provider takes them for labels of the user's, so that its next plan would take them off the object.
+func dropControllersLabels(state map[string]any) {
+	labels, _ := state["labels"].(map[string]any)
+	maps.DeleteFunc(labels, func(key string, _ any) bool { return api.ReservedLabel(key) })
 }
 
 // normalize turns the SDK's zero values into null, in place, and adds as null what

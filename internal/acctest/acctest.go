@@ -118,32 +118,50 @@ type Fault struct {
 	FailImport           string `json:"failImport,omitempty"`
 	FailImportTimes      int    `json:"failImportTimes,omitempty"`
 	HoldProgress         *int   `json:"holdProgress,omitempty"`
+
+	// Of load balancers, devices and the webhooks about them; see SetFaultOf.
+	WebhookDown bool `json:"webhookDown,omitempty"`
+	Idle        bool `json:"idle,omitempty"`
+	Unhealthy   bool `json:"unhealthy,omitempty"`
 }
 
 // SetFault makes things go wrong with one image until ClearFault or the end of the test.
 func (c *Cluster) SetFault(t *testing.T, name string, fault Fault) {
 	t.Helper()
-	body, err := json.Marshal(fault)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.ClearFault(t, name) })
-	c.sandbox(t, http.MethodPut, name, body)
+	c.SetFaultOf(t, "default", name, fault)
 }
 
 // ClearFault ends the fault of one image, if it has any.
 func (c *Cluster) ClearFault(t *testing.T, name string) {
 	t.Helper()
-	c.sandbox(t, http.MethodDelete, name, nil)
+	c.ClearFaultOf(t, "default", name)
 }
 
-func (c *Cluster) sandbox(t *testing.T, method, name string, body []byte) {
+// SetFaultOf makes things go wrong with one object until ClearFaultOf or the end of the test. Of is its namespace,
+// "devices" for a device, or "webhooks" for the webhooks that are asked about it.
+func (c *Cluster) SetFaultOf(t *testing.T, of, name string, fault Fault) {
+	t.Helper()
+	body, err := json.Marshal(fault)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.ClearFaultOf(t, of, name) })
+	c.sandbox(t, http.MethodPut, of, name, body)
+}
+
+// ClearFaultOf ends the fault of one object, if it has any.
+func (c *Cluster) ClearFaultOf(t *testing.T, of, name string) {
+	t.Helper()
+	c.sandbox(t, http.MethodDelete, of, name, nil)
+}
+
+func (c *Cluster) sandbox(t *testing.T, method, of, name string, body []byte) {
 	t.Helper()
 	base, err := url.Parse(c.Client.Host())
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := base.JoinPath("sandbox/faults/default", name)
+	address := base.JoinPath("sandbox/faults", of, name)
 	req, err := http.NewRequestWithContext(context.Background(), method, address.String(), bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)

@@ -34,6 +34,14 @@ type Fault struct {
 	FailImportTimes int `json:"failImportTimes,omitempty"`
 	// HoldProgress holds an import at this percentage until the fault is cleared.
 	HoldProgress *int `json:"holdProgress,omitempty"`
+
+	// WebhookDown keeps the webhooks of a simulated service from answering about an object; its key is webhooks/NAME.
+	WebhookDown bool `json:"webhookDown,omitempty"`
+	// Idle keeps the service that works on an object from doing so: kube-vip assigns no address to a load balancer, and
+	// the agent of a node does nothing about a device, whose key is devices/NAME.
+	Idle bool `json:"idle,omitempty"`
+	// Unhealthy makes the backends of a load balancer fail their health check.
+	Unhealthy bool `json:"unhealthy,omitempty"`
 }
 
 // Validate reports what is wrong with a fault.
@@ -76,6 +84,13 @@ func (s *Switch) For(namespace, name string) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.faults[s.keyFor(namespace, name)]
+}
+
+// ForKey is For with the key itself, of what is no image.
+func (s *Switch) ForKey(key string) Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.faults[key]
 }
 
 // Set turns a fault on for a key, in place of the one it had.

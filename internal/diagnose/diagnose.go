@@ -85,7 +85,7 @@ func api(err error) (summary, what, todo string) {
 		return "Not found", said, "It may have been deleted by someone else. Plan again to see what is missing."
 	case apierrors.IsAlreadyExists(err):
 		return "Already exists", said, ""
-	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsConflict(err):
+	case kube.Refused(err), apierrors.IsConflict(err):
 		return "Rejected by the cluster", said, ""
 	case isAnswer(err):
 		return "Error from the cluster", said, "If the cluster is being restarted or upgraded, try again later."
@@ -125,7 +125,7 @@ func message(err error) string {
 		text = status.Status().Message
 	}
 	if _, after, found := strings.Cut(text, "denied the request: "); found {
-		return after
+		return strings.TrimPrefix(after, "Internal error occurred: ")
 	}
 	return text
 }

@@ -197,6 +197,7 @@ func TestTransient(t *testing.T) {
 		"conflict":             {answer(http.StatusConflict), false},
 		"forbidden":            {answer(http.StatusForbidden), false},
 		"a webhook that fails": {apierrors.NewInternalError(errors.New(`admission webhook "validator.harvesterhci.io" denied the request: x`)), false},
+		"no webhook there":     {apierrors.NewInternalError(errors.New(`failed calling webhook "validator.harvesterhci.io": connection refused`)), true},
 	} {
 		if got := Transient(test.err); got != test.want {
 			t.Errorf("%s: got %v", name, got)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -173,8 +174,9 @@ func Transient(err error) bool {
 		return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 	}
 	code := status.Status().Code
-	// Harvester's webhooks answer 500 when they refuse.
-	return code == http.StatusTooManyRequests || code >= http.StatusInternalServerError && !strings.Contains(err.Error(), "webhook")
+	// Webhooks of Harvester and of its network and load balancer services answer 500 when they refuse. One that
+	// cannot be reached ("failed calling webhook") is trouble in a server.
+	return code == http.StatusTooManyRequests || code >= http.StatusInternalServerError && !strings.Contains(err.Error(), "denied the request")
 }
 
 // Refused says that a webhook, a quota or the API judged the object; everything else is
@@ -182,4 +184,16 @@ func Transient(err error) bool {
 func Refused(err error) bool {
 	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) ||
 		err != nil && (strings.Contains(err.Error(), "denied the request") || strings.Contains(err.Error(), "exceeded quota"))
+}
+
+// Unserved says that the API does not know the kind at all, as without the add-on that brings it. It is a NotFound, but not of
+// the object.
+func Unserved(err error) bool {
+	var status apierrors.APIStatus
+	if !apierrors.IsNotFound(err) || !errors.As(err, &status) || status.Status().Details == nil {
+		return false
+	}
+	return slices.ContainsFunc(status.Status().Details.Causes, func(cause metav1.StatusCause) bool {
+		return cause.Type == metav1.CauseTypeUnexpectedServerResponse
+	})
 }

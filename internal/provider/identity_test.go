@@ -39,6 +39,15 @@ var kinds = map[string]struct{ id, path, object string }{
 		"default/a", "/apis/kubevirt.io/v1/namespaces/default/virtualmachines/a",
 		`"apiVersion":"kubevirt.io/v1","kind":"VirtualMachine","spec":{"template":{"metadata":{},"spec":{"domain":{"devices":{}}}}}`,
 	},
+	"harvester_ippool": {
+		"a", "/apis/loadbalancer.harvesterhci.io/v1beta1/ippools/a",
+		`"apiVersion":"loadbalancer.harvesterhci.io/v1beta1","kind":"IPPool","spec":{"ranges":[{"subnet":"192.0.2.0/24"}]}`,
+	},
+	"harvester_loadbalancer": {
+		"default/a", "/apis/loadbalancer.harvesterhci.io/v1beta1/namespaces/default/loadbalancers/a",
+		`"apiVersion":"loadbalancer.harvesterhci.io/v1beta1","kind":"LoadBalancer","spec":{"ipam":"pool","workloadType":"vm",` +
+			`"listeners":[{"name":"a","port":80,"protocol":"TCP","backendPort":80}]}`,
+	},
 	"harvester_image": {"default/a", imagePath, `"apiVersion":"harvesterhci.io/v1beta1","kind":"VirtualMachineImage","spec":{"displayName":"a","sourceType":"upload"}`},
 	"harvester_encrypted_image": {
 		"default/a", imagePath, `"apiVersion":"harvesterhci.io/v1beta1","kind":"VirtualMachineImage","spec":{"displayName":"a","sourceType":"clone",` +

@@ -31,7 +31,9 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/functions"
 	"github.com/harvester-community/terraform-provider-harvester/internal/image"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagedownload"
+	"github.com/harvester-community/terraform-provider-harvester/internal/ippool"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/loadbalancer"
 	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sshkey"
 	"github.com/harvester-community/terraform-provider-harvester/internal/storageclass"
@@ -83,6 +85,8 @@ func (p *Provider) Resources(context.Context) []func() resource.Resource {
 		image.NewEncryptedResource,
 		image.NewResource,
 		imagedownload.NewResource,
+		ippool.Kind.NewResource,
+		loadbalancer.Kind.NewResource,
 		sshkey.Kind.NewResource,
 		storageclass.Kind.NewResource,
 		virtualmachine.NewResource,
@@ -98,6 +102,8 @@ func (p *Provider) DataSources(context.Context) []func() datasource.DataSource {
 		image.NewDecryptedDataSource,
 		image.NewEncryptedDataSource,
 		image.NewListDataSource,
+		ippool.Kind.NewDataSource,
+		loadbalancer.Kind.NewDataSource,
 		storageclass.Kind.NewDataSource,
 		virtualmachine.NewDataSource,
 		volume.Kind.NewDataSource,

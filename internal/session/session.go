@@ -31,6 +31,10 @@ type (
 	ImageID string
 	// ClassName is a storage class's name.
 	ClassName string
+	// PoolName is an IP pool's name.
+	PoolName string
+	// BalancerID is a load balancer's namespace/name.
+	BalancerID string
 )
 
 // Session is what a configured provider hands to its resources. Terraform
@@ -45,6 +49,11 @@ type Session struct {
 	// refused for its present state. Classes are the storage classes that it makes.
 	Images  Promises[ImageID]
 	Classes Promises[ClassName]
+
+	// Pools are the IP pools that this walk makes or changes. LeavingPools are those that it deletes or gives other ranges, and
+	// LeavingBalancers the load balancers that give their address back.
+	Pools, LeavingPools Promises[PoolName]
+	LeavingBalancers    Promises[BalancerID]
 
 	// Machines are the virtual machines of this walk, and the volumes they let go of.
 	Machines Machines

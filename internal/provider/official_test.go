@@ -55,6 +55,26 @@ var official = map[string]struct{ kind, config, state, path, object string }{
 			"healthCheck":{"port":8080,"successThreshold":1,"failureThreshold":2,"periodSeconds":1,"timeoutSeconds":1}},
 			"status":{"address":"192.0.2.10","allocatedAddress":{"ipPool":"lab","ip":"192.0.2.10"}}`,
 	},
+	// Its states have description, tags and labels, which it ignores (D7).
+	"a PCI device": {
+		kind:   "harvester_pcidevice",
+		config: `{"name":"a"}`,
+		state: `{"id":"a","name":"a","description":"","labels":{},"tags":{},"message":"","state":"","timeouts":null,"passthrough_enabled":false,
+			"address":"0000:01:00.0","node_name":"node1","vendor_id":"10de","device_id":"2204","class_id":"0300","device_description":"GPU","iommu_group":"1",
+			"kernel_driver_in_use":"nouveau","resource_name":"nvidia.com/GPU"}`,
+		path: "/apis/devices.harvesterhci.io/v1beta1/pcidevices/a",
+		object: `"apiVersion":"devices.harvesterhci.io/v1beta1","kind":"PCIDevice","status":{"address":"0000:01:00.0","nodeName":"node1","vendorId":"10de","deviceId":"2204",
+			"classId":"0300","description":"GPU","iommuGroup":"1","kernelDriverInUse":"nouveau","resourceName":"nvidia.com/GPU"}`,
+	},
+	"an SR-IOV network device": {
+		kind:   "harvester_sriov_network_device",
+		config: `{"name":"a","virtual_functions":2}`,
+		state: `{"id":"a","name":"a","description":"","labels":{},"tags":{},"message":"","state":"","timeouts":null,"virtual_functions":2,"enabled":true,
+			"vf_addresses":["0000:03:02.1","0000:03:02.0"],"vf_device_names":["node1-000003021","node1-000003020"]}`,
+		path: "/apis/devices.harvesterhci.io/v1beta1/sriovnetworkdevices/a",
+		object: `"apiVersion":"devices.harvesterhci.io/v1beta1","kind":"SRIOVNetworkDevice","spec":{"address":"0000:03:00.0","nodeName":"node1","numVFs":2},
+			"status":{"status":"sriovNetworkDeviceEnabled","vfAddresses":["0000:03:02.0","0000:03:02.1"],"vfPCIDevices":["node1-000003020","node1-000003021"]}`,
+	},
 	// L1: the official provider leaves ipam open.
 	"a load balancer that leaves everything open": {
 		kind:   "harvester_loadbalancer",

@@ -34,7 +34,9 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/ippool"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/loadbalancer"
+	"github.com/harvester-community/terraform-provider-harvester/internal/pcidevice"
 	"github.com/harvester-community/terraform-provider-harvester/internal/session"
+	"github.com/harvester-community/terraform-provider-harvester/internal/sriovdevice"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sshkey"
 	"github.com/harvester-community/terraform-provider-harvester/internal/storageclass"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine"
@@ -87,6 +89,8 @@ func (p *Provider) Resources(context.Context) []func() resource.Resource {
 		imagedownload.NewResource,
 		ippool.Kind.NewResource,
 		loadbalancer.Kind.NewResource,
+		pcidevice.NewResource,
+		sriovdevice.NewResource,
 		sshkey.Kind.NewResource,
 		storageclass.Kind.NewResource,
 		virtualmachine.NewResource,
@@ -104,6 +108,8 @@ func (p *Provider) DataSources(context.Context) []func() datasource.DataSource {
 		image.NewListDataSource,
 		ippool.Kind.NewDataSource,
 		loadbalancer.Kind.NewDataSource,
+		pcidevice.NewDataSource,
+		sriovdevice.NewDataSource,
 		storageclass.Kind.NewDataSource,
 		virtualmachine.NewDataSource,
 		volume.Kind.NewDataSource,

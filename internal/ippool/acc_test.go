@@ -228,7 +228,7 @@ func TestAccIPPool_refusedByServer(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories, CheckDestroy: gone(cluster, name),
 		Steps: []resource.TestStep{{
 			Config:      `provider "harvester" { plan_checks = "off" }` + "\n" + config(name, in(net, small)),
-			ExpectError: regexp.MustCompile(`(?s)Rejected by the cluster.*can't create IP pool .* because\s+the\s+ranges.*overlap\s+with\s+other\s+pools`),
+			ExpectError: regexp.MustCompile(`(?s)Rejected by the cluster.*can't\s+create\s+IP\s+pool.*because\s+the\s+ranges.*overlap\s+with\s+other\s+pools`),
 		}, {
 			Config: `provider "harvester" { plan_checks = "off" }` + "\n" + config(name, in(network(), small)+`
   selector { network = "default/none" }`),

@@ -206,7 +206,7 @@ func TestAccPCIDevice_agent(t *testing.T) {
 		Steps: []resource.TestStep{
 			{
 				Config:      config(name, on+"timeouts {\n create = \"4s\"\n}\n"),
-				ExpectError: regexp.MustCompile(`(?s)Timed out.*the agent of the node\s+harvester-node-1\s+has not passed`),
+				ExpectError: regexp.MustCompile(`(?s)Timed\s+out.*the\s+agent\s+of\s+the\s+node\s+harvester-node-1\s+has\s+not\s+passed`),
 			},
 			{PreConfig: func() { cluster.ClearFaultOf(t, "devices", name) }, Config: config(name, on)},
 			{

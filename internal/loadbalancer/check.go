@@ -184,17 +184,18 @@ func checkPool(ctx context.Context, c *tfbase.Checking[*model], name string) dia
 	case err != nil:
 		return c.Unchecked(err)
 	}
-	if pool.Status.Total == 0 || pool.Status.Available > 0 || planned(ctx, func() bool { return made() || vacated(c.Session, pool) }) {
+	if pool.Status.Total == 0 || pool.Status.Available > 0 || planned(ctx, func() bool { return made() || vacated(c.Session, pool, tfbase.KeyID(c.Plan)) }) {
 		return nil
 	}
 	return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("ippool"), "IP pool exhausted", fmt.Sprintf(
 		"All %d addresses of the IP pool %q are taken.\n\nAdd a range to the pool, choose another one, or remove a load balancer that has an address of it.", pool.Status.Total, name))}
 }
 
-// vacated says that a load balancer gives an address of the pool back in this run.
-func vacated(s *session.Session, pool *api.IPPool) bool {
+// vacated says that a load balancer gives an address of the pool back in this run: one that leaves, or the one in whose place
+// this one is planned (a tainted one looks like nothing).
+func vacated(s *session.Session, pool *api.IPPool, id string) bool {
 	for _, holder := range pool.Status.Allocated {
-		if s.LeavingBalancers.Has(session.BalancerID(holder)) {
+		if holder == id || s.LeavingBalancers.Has(session.BalancerID(holder)) {
 			return true
 		}
 	}

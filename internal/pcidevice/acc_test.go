@@ -142,8 +142,8 @@ func TestAccPCIDevice_refused(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		Steps: []resource.TestStep{
 			{Config: config("harvester-node-0-0000001f3", on), PlanOnly: true, ExpectError: regexp.MustCompile(`PCI device without IOMMU group`)},
-			{Config: config("harvester-node-0-000009000", on), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)PCI device not found.*The node has:.*harvester-node-0-000002000`)},
-			{Config: config("node9-000002000", on), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)Nodes with devices are:.*harvester-node-1`)},
+			{Config: config("harvester-node-0-000009000", on), ExpectError: regexp.MustCompile(`(?s)PCI device not found.*The\s+node\s+has:.*harvester-node-0-000002000`)},
+			{Config: config("node9-000002000", on), ExpectError: regexp.MustCompile(`(?s)Nodes with devices are:.*harvester-node-1`)},
 			{
 				Config:      `provider "harvester" { plan_checks = "off" }` + "\n" + config("harvester-node-0-0000001f3", on),
 				ExpectError: regexp.MustCompile(`(?s)without IOMMU group.*Nothing was\s+created`),

@@ -17,6 +17,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
@@ -32,6 +33,9 @@ func (r *Resource) check(ctx context.Context, plan *model, applying bool) (diags
 	switch {
 	case kube.Unserved(err):
 		return diag.Diagnostics{withoutAddon(plan.title(), left)}
+	case apierrors.IsNotFound(err) && !applying:
+		// Terraform plans what a refresh removed before it destroys, so that an error would block the destruction.
+		return session.Warnings(r.unknown(ctx, plan, left))
 	case apierrors.IsNotFound(err):
 		return diag.Diagnostics{r.unknown(ctx, plan, left)}
 	case err != nil && applying:

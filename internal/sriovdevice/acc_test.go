@@ -101,7 +101,7 @@ func TestAccSRIOVNetworkDevice_found(t *testing.T) {
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: acctest.Factories, CheckDestroy: has(cluster, name, 3),
 		Steps: []resource.TestStep{
-			{Config: config("harvester-node-7-enp3s0f0", ""), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)not found.*` + name)},
+			{Config: config("harvester-node-7-enp3s0f0", ""), ExpectError: regexp.MustCompile(`(?s)not found.*` + name)},
 			{Config: config(name, "virtual_functions = -1"), PlanOnly: true, ExpectError: regexp.MustCompile(`virtual_functions`)},
 			{
 				Config:      config(name, "virtual_functions = 9\n  timeouts {\n    create = \"4s\"\n  }"),

@@ -33,6 +33,9 @@ func (r *Resource) check(ctx context.Context, plan *model, applying bool) (*api.
 	switch {
 	case kube.Unserved(err):
 		return nil, diag.Diagnostics{withoutAddon(plan.title(), left)}
+	case apierrors.IsNotFound(err) && !applying:
+		// Terraform plans what a refresh removed before it destroys, so that an error would block the destruction.
+		return nil, session.Warnings(r.unknown(ctx, plan, left))
 	case apierrors.IsNotFound(err):
 		return nil, diag.Diagnostics{r.unknown(ctx, plan, left)}
 	case err != nil && applying:

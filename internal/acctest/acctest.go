@@ -125,11 +125,14 @@ type Fault struct {
 	FailImportTimes      int    `json:"failImportTimes,omitempty"`
 	HoldProgress         *int   `json:"holdProgress,omitempty"`
 
-	// Of VlanConfigs, networks and the webhooks about them; see SetFaultOf.
+	// Of VlanConfigs and networks; see SetFaultOf.
 	AgentSilent       bool   `json:"agentSilent,omitempty"`
 	SetupError        string `json:"setupError,omitempty"`
 	RouteConnectivity string `json:"routeConnectivity,omitempty"`
-	WebhookDown       bool   `json:"webhookDown,omitempty"`
+	// Of load balancers, devices and the webhooks about them; see SetFaultOf.
+	WebhookDown bool `json:"webhookDown,omitempty"`
+	Idle        bool `json:"idle,omitempty"`
+	Unhealthy   bool `json:"unhealthy,omitempty"`
 }
 
 // SetFault makes things go wrong with one image until ClearFault or the end of the test.
@@ -145,7 +148,7 @@ func (c *Cluster) ClearFault(t *testing.T, name string) {
 }
 
 // SetFaultOf makes things go wrong with one object until ClearFaultOf or the end of the test. Of is its namespace,
-// "vlanconfigs" for a VlanConfig, or "webhooks" for the webhooks that are asked about it.
+// "vlanconfigs" for a VlanConfig, "devices" for a device, or "webhooks" for the webhooks that are asked about it.
 func (c *Cluster) SetFaultOf(t *testing.T, of, name string, fault Fault) {
 	t.Helper()
 	body, err := json.Marshal(fault)

@@ -118,6 +118,23 @@ var existing = map[string]func(*testing.T, *acctest.Cluster){
 			}}},
 		})
 	},
+	"data-sources/harvester_ippool": func(t *testing.T, cluster *acctest.Cluster) {
+		t.Helper()
+		cluster.Apply(t, api.IPPools, "", map[string]any{
+			"apiVersion": "loadbalancer.harvesterhci.io/v1beta1", "kind": "IPPool", "metadata": map[string]any{"name": "lab"},
+			"spec": map[string]any{"ranges": []any{map[string]any{"subnet": "203.0.113.0/25"}}},
+		})
+	},
+	"data-sources/harvester_loadbalancer": func(t *testing.T, cluster *acctest.Cluster) {
+		t.Helper()
+		cluster.Apply(t, api.LoadBalancers, "default", map[string]any{
+			"apiVersion": "loadbalancer.harvesterhci.io/v1beta1", "kind": "LoadBalancer", "metadata": map[string]any{"name": "web"},
+			"spec": map[string]any{
+				"ipam": "dhcp", "workloadType": "vm",
+				"listeners": []any{map[string]any{"name": "http", "port": 80, "protocol": "TCP", "backendPort": 8080}},
+			},
+		})
+	},
 	"data-sources/harvester_volume": func(t *testing.T, cluster *acctest.Cluster) {
 		t.Helper()
 		cluster.Apply(t, api.PersistentVolumeClaims, "default", map[string]any{

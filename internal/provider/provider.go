@@ -32,9 +32,13 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/functions"
 	"github.com/harvester-community/terraform-provider-harvester/internal/image"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagedownload"
+	"github.com/harvester-community/terraform-provider-harvester/internal/ippool"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/loadbalancer"
 	"github.com/harvester-community/terraform-provider-harvester/internal/network"
+	"github.com/harvester-community/terraform-provider-harvester/internal/pcidevice"
 	"github.com/harvester-community/terraform-provider-harvester/internal/session"
+	"github.com/harvester-community/terraform-provider-harvester/internal/sriovdevice"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sshkey"
 	"github.com/harvester-community/terraform-provider-harvester/internal/storageclass"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine"
@@ -80,6 +84,10 @@ func (p *Provider) Resources(context.Context) []func() resource.Resource {
 		image.NewResource,
 		imagedownload.NewResource,
 		network.Kind.NewResource,
+		ippool.Kind.NewResource,
+		loadbalancer.Kind.NewResource,
+		pcidevice.NewResource,
+		sriovdevice.NewResource,
 		sshkey.Kind.NewResource,
 		storageclass.Kind.NewResource,
 		virtualmachine.NewResource,
@@ -98,6 +106,10 @@ func (p *Provider) DataSources(context.Context) []func() datasource.DataSource {
 		image.NewEncryptedDataSource,
 		image.NewListDataSource,
 		network.Kind.NewDataSource,
+		ippool.Kind.NewDataSource,
+		loadbalancer.Kind.NewDataSource,
+		pcidevice.NewDataSource,
+		sriovdevice.NewDataSource,
 		storageclass.Kind.NewDataSource,
 		virtualmachine.NewDataSource,
 		vlanconfig.Kind.NewDataSource,

@@ -121,6 +121,8 @@ func checkAttributes(t *testing.T, at string, attributes map[string]schema.Attri
 		switch block := block.(type) {
 		case schema.ListNestedBlock:
 			checkAttributes(t, at+"."+name, block.NestedObject.Attributes, block.NestedObject.Blocks)
+		case schema.SetNestedBlock:
+			checkAttributes(t, at+"."+name, block.NestedObject.Attributes, block.NestedObject.Blocks)
 		case schema.SingleNestedBlock:
 			checkAttributes(t, at+"."+name, block.Attributes, block.Blocks)
 		default:

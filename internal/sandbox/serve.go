@@ -178,7 +178,7 @@ func (s *sandbox) summarize() {
 	fmt.Fprintf(s.terminal, `
   Harvester    %s at https://%s
   Kubernetes   %s at %s
-  Hardware     simulated: Longhorn, volumes, CDI, KubeVirt, network cards
+  Hardware     simulated: Longhorn, volumes, CDI, KubeVirt, network cards, load balancers, PCI devices
   kubeconfig   %s
 
 `, harvester.Version, s.listeners.front.Addr(), harvester.KubernetesVersion, s.plane.Address(), s.file("kubeconfig"))

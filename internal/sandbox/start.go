@@ -14,13 +14,16 @@ import (
 	"sync"
 	"time"
 
+	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/admission"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/cdi"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/controlplane"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/crds"
+	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/devices"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/faults"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/harvester"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/kubevirt"
-	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/kubevirt/admission"
+	machineadmission "github.com/harvester-community/terraform-provider-harvester/internal/sandbox/kubevirt/admission"
+	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/loadbalancer"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/longhorn"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/network"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/pace"
@@ -58,6 +61,7 @@ type sandbox struct {
 	plane        *controlplane.ControlPlane
 	longhorn     *longhorn.Longhorn
 	cdi          *cdi.CDI
+	services     []*admission.Service // of simulated services
 	subresources http.Handler
 	front        *http.Server
 	networked    chan error // how the start of the network controller ended
@@ -190,6 +194,9 @@ func (s *sandbox) installDefinitions(ctx context.Context) error {
 	if err := crds.Install(ctx, config); err != nil {
 		return err
 	}
+	if err := devices.Install(ctx, config); err != nil {
+		return err
+	}
 	return harvester.CreateObjects(ctx, config)
 }
 
@@ -216,6 +223,33 @@ func (s *sandbox) startSimulators(context.Context) (err error) {
 	backend.Handle("/images/", s.cdi.Downloads())
 	s.serve("backend", &http.Server{Handler: backend}, s.listeners.backend)
 	harvester.RedirectBackend(s.listeners.backend.Addr().String())
+	return s.startServices()
+}
+
+// startServices starts those of Harvester's services that have webhooks of their own.
+func (s *sandbox) startServices() error {
+	config := s.plane.Config(controlplane.Simulators)
+	balancers, err := loadbalancer.New(loadbalancer.Options{Config: config, Faults: s.faults, Log: s.log.With("part", "loadbalancer"), Pace: s.pace})
+	if err != nil {
+		return err
+	}
+	hardware, err := devices.New(devices.Options{Config: config, Faults: s.faults, Log: s.log.With("part", "devices"), Pace: s.pace})
+	if err != nil {
+		return err
+	}
+	s.run("loadbalancer", balancers.Run)
+	s.run("devices", hardware.Run)
+	s.services = append(s.services, balancers.Webhooks(), hardware.Webhooks())
+	return nil
+}
+
+// registerServices serves and registers the webhooks of the services.
+func (s *sandbox) registerServices(ctx context.Context, url string) error {
+	for _, service := range s.services {
+		if err := service.Register(ctx, s.plane.Config(controlplane.Admin), url, s.plane.Authority().CA()); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -259,20 +293,26 @@ func (s *sandbox) startWebhooks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	machines, err := admission.New(ctx, s.plane.Config(controlplane.Simulators), harvester.Namespace)
+	machines, err := machineadmission.New(ctx, s.plane.Config(controlplane.Simulators), harvester.Namespace)
 	if err != nil {
 		return err
 	}
 	machines.Register(s.internal)
 	s.internal.Handle(longhornMutationPath, s.longhorn.Mutator())
 	s.internal.Handle("/v1beta1/", s.cdi.UploadProxy())
+	for _, service := range s.services {
+		service.Serve(s.internal)
+	}
 	if err := s.serveTLS("webhooks", s.internal, s.listeners.internal); err != nil {
 		return err
 	}
-	if err := webhooks.Start(s.parts, admission.Webhook(url, authority.CA()), s.longhorn.Webhook(url+longhornMutationPath, authority.CA())); err != nil {
+	if err := webhooks.Start(s.parts, machineadmission.Webhook(url, authority.CA()), s.longhorn.Webhook(url+longhornMutationPath, authority.CA())); err != nil {
 		return err
 	}
-	return s.startNetwork(url)
+	if err := s.startNetwork(url); err != nil {
+		return err
+	}
+	return s.registerServices(s.parts, url)
 }
 
 // startNetwork starts the network controller, while Harvester starts too.

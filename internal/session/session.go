@@ -37,6 +37,10 @@ type (
 	DisplayName string
 	// ObjectID is an object of any kind; see Object.
 	ObjectID string
+	// PoolName is an IP pool's name.
+	PoolName string
+	// BalancerID is a load balancer's namespace/name.
+	BalancerID string
 )
 
 // Session is what a configured provider hands to its resources. Terraform
@@ -60,6 +64,11 @@ type Session struct {
 
 	// Objects are those of any kind that this walk makes.
 	Objects Promises[ObjectID]
+
+	// Pools are the IP pools that this walk makes or changes. LeavingPools are those that it deletes or gives other ranges, and
+	// LeavingBalancers the load balancers that give their address back.
+	Pools, LeavingPools Promises[PoolName]
+	LeavingBalancers    Promises[BalancerID]
 
 	// Machines are the virtual machines of this walk, and the volumes they let go of.
 	Machines Machines

@@ -209,6 +209,11 @@ func shown(attributes map[string]resourceschema.Attribute, blocks map[string]res
 				Computed: true, MarkdownDescription: fact(block),
 				NestedObject: schema.NestedAttributeObject{Attributes: shown(block.NestedObject.Attributes, block.NestedObject.Blocks, nil)},
 			}
+		case resourceschema.SetNestedBlock:
+			all[name] = schema.SetNestedAttribute{
+				Computed: true, MarkdownDescription: fact(block),
+				NestedObject: schema.NestedAttributeObject{Attributes: shown(block.NestedObject.Attributes, block.NestedObject.Blocks, nil)},
+			}
 		case resourceschema.SingleNestedBlock:
 			all[name] = schema.SingleNestedAttribute{
 				Computed: true, MarkdownDescription: fact(block),

@@ -91,6 +91,8 @@ func normalize(object map[string]any, attributes map[string]schema.Attribute, bl
 		switch block := block.(type) {
 		case schema.ListNestedBlock:
 			normalizeEach(object, name, block.NestedObject.Attributes, block.NestedObject.Blocks)
+		case schema.SetNestedBlock:
+			normalizeEach(object, name, block.NestedObject.Attributes, block.NestedObject.Blocks)
 		case schema.SingleNestedBlock:
 			if inner, ok := object[name].(map[string]any); ok {
 				normalize(inner, block.Attributes, block.Blocks)
@@ -104,7 +106,7 @@ func normalize(object map[string]any, attributes map[string]schema.Attribute, bl
 func normalizeEach(object map[string]any, name string, attributes map[string]schema.Attribute, blocks map[string]schema.Block) {
 	items, _ := object[name].([]any)
 	if items == nil {
-		object[name] = []any{} // a list block is never null
+		object[name] = []any{} // such a block is never null
 	}
 	for _, item := range items {
 		if inner, ok := item.(map[string]any); ok {

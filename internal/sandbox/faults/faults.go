@@ -43,8 +43,13 @@ type Fault struct {
 	SetupError string `json:"setupError,omitempty"`
 	// RouteConnectivity is what comes of looking for a network's gateway: "DHCP failed", "ping failed" or "false".
 	RouteConnectivity string `json:"routeConnectivity,omitempty"`
-	// WebhookDown keeps the network's webhooks from answering about an object; its key is webhooks/NAME.
+	// WebhookDown keeps the webhooks of a simulated service from answering about an object; its key is webhooks/NAME.
 	WebhookDown bool `json:"webhookDown,omitempty"`
+	// Idle keeps the service that works on an object from doing so: kube-vip assigns no address to a load balancer, and
+	// the agent of a node does nothing about a device, whose key is devices/NAME.
+	Idle bool `json:"idle,omitempty"`
+	// Unhealthy makes the backends of a load balancer fail their health check.
+	Unhealthy bool `json:"unhealthy,omitempty"`
 }
 
 // Validate reports what is wrong with a fault.

@@ -222,3 +222,36 @@ func (c *Cluster) Apply(t *testing.T, gvr schema.GroupVersionResource, namespace
 	})
 	t.Cleanup(func() { _ = objects.Delete(context.Background(), created.GetName(), metav1.DeleteOptions{}) })
 }
+
+// Backups is the address of the sandbox's store for backups, which speaks S3.
+func (c *Cluster) Backups(t *testing.T) string {
+	t.Helper()
+	var status struct{ Backups string }
+	if err := json.Unmarshal(c.Ask(t, http.MethodGet, "sandbox/status", nil), &status); err != nil || status.Backups == "" {
+		t.Fatalf("the sandbox does not tell where backups go: %v", err)
+	}
+	return status.Backups
+}
+
+// Ask sends a request to one of the sandbox's own endpoints and returns the answer, which must be a success.
+func (c *Cluster) Ask(t *testing.T, method, path string, body []byte) []byte {
+	t.Helper()
+	base, err := url.Parse(c.Client.Host())
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(context.Background(), method, base.JoinPath(path).String(), bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := c.Client.Transfers().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode >= http.StatusMultipleChoices {
+		t.Fatalf("%s %s: %s: %s (%v)", method, path, resp.Status, text, err)
+	}
+	return text
+}

@@ -135,6 +135,15 @@ var existing = map[string]func(*testing.T, *acctest.Cluster){
 			},
 		})
 	},
+	"data-sources/harvester_schedule_backup": func(t *testing.T, cluster *acctest.Cluster) {
+		t.Helper()
+		cluster.Apply(t, api.ScheduleVMBackups, "default", map[string]any{
+			"apiVersion": "harvesterhci.io/v1beta1", "kind": "ScheduleVMBackup", "metadata": map[string]any{"name": "files-nightly"},
+			"spec": map[string]any{"cron": "0 20 * * *", "retain": 5, "maxFailure": 4, "vmbackup": map[string]any{
+				"type": "snapshot", "source": map[string]any{"apiGroup": "kubevirt.io", "kind": "VirtualMachine", "name": "files"},
+			}},
+		})
+	},
 	"data-sources/harvester_volume": func(t *testing.T, cluster *acctest.Cluster) {
 		t.Helper()
 		cluster.Apply(t, api.PersistentVolumeClaims, "default", map[string]any{

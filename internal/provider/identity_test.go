@@ -59,6 +59,10 @@ var kinds = map[string]struct{ id, path, object string }{
 		`"apiVersion":"loadbalancer.harvesterhci.io/v1beta1","kind":"LoadBalancer","spec":{"ipam":"pool","workloadType":"vm",` +
 			`"listeners":[{"name":"a","port":80,"protocol":"TCP","backendPort":80}]}`,
 	},
+	"harvester_schedule_backup": {
+		"default/web/a", "/apis/harvesterhci.io/v1beta1/namespaces/default/schedulevmbackups/a",
+		`"apiVersion":"harvesterhci.io/v1beta1","kind":"ScheduleVMBackup","spec":{"cron":"0 3 * * *","retain":5,"maxFailure":4,"vmbackup":{"type":"snapshot","source":{"name":"web"}}}`,
+	},
 	"harvester_image": {"default/a", imagePath, `"apiVersion":"harvesterhci.io/v1beta1","kind":"VirtualMachineImage","spec":{"displayName":"a","sourceType":"upload"}`},
 	"harvester_encrypted_image": {
 		"default/a", imagePath, `"apiVersion":"harvesterhci.io/v1beta1","kind":"VirtualMachineImage","spec":{"displayName":"a","sourceType":"clone",` +

@@ -87,7 +87,7 @@ func checkResource(ctx context.Context, t *testing.T, r resource.Resource) {
 	if !ours[name.TypeName] {
 		checkTakesOver(t, name.TypeName, r, got.Schema)
 	}
-	if _, ok := r.(resource.ResourceWithImportState); !ok && name.TypeName != "harvester_image_download" {
+	if _, ok := r.(resource.ResourceWithImportState); !ok && name.TypeName != "harvester_image_download" && name.TypeName != "harvester_bootstrap" {
 		t.Errorf("%s cannot be imported", name.TypeName)
 	}
 	if _, found := got.Schema.Blocks["timeouts"]; !found {

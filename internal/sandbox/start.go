@@ -26,6 +26,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/loadbalancer"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/longhorn"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/network"
+	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/objectstore"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/pace"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/process"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/volumes"
@@ -221,6 +222,7 @@ func (s *sandbox) startSimulators(context.Context) (err error) {
 	backend := http.NewServeMux()
 	backend.Handle("/", s.longhorn.Backend())
 	backend.Handle("/images/", s.cdi.Downloads())
+	backend.Handle(objectstore.Path, objectstore.New())
 	s.serve("backend", &http.Server{Handler: backend}, s.listeners.backend)
 	harvester.RedirectBackend(s.listeners.backend.Addr().String())
 	return s.startServices()

@@ -31,13 +31,16 @@ func (r *framed[M, P, T, O]) UpgradeState(context.Context) map[int64]resource.St
 	return FromOfficial(r.Kind.Schema, r.Clean)
 }
 
-// ImportState takes namespace/name, or the name of a kind without a namespace.
+// ImportState takes namespace/name, or the name of a kind without a namespace, or what the kind says.
 func (r *framed[M, P, T, O]) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	if P(new(M)).InNamespace() == nil {
+	switch {
+	case r.ParseID != nil:
+		importNamespaced(ctx, req, resp, r.ParseID)
+	case P(new(M)).InNamespace() == nil:
 		ImportClusterScoped(ctx, req, resp)
-		return
+	default:
+		ImportNamespaced(ctx, req, resp)
 	}
-	ImportNamespaced(ctx, req, resp)
 }
 
 // ValidateConfig checks the arguments against one another.

@@ -39,6 +39,8 @@ type Kind[M any, P Model[M, T], T any, O objects.Object[T]] struct {
 	// Omit names attributes that the data source lacks, because only a configuration can have them.
 	Omit []string
 
+	// ParseID splits the id of an import where that is neither namespace/name nor a name. The error says what is expected.
+	ParseID func(id string) (namespace, name string, err error)
 	// Clean prepares a state of the official provider, beyond what FromOfficial does.
 	Clean func(state map[string]any)
 	// Validate finds contradictions in the configuration that need no cluster. What is unknown may

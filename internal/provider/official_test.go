@@ -12,9 +12,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
 
-// official are states as the official provider 1.8 writes them, with its zero values for what is not set: the
+// officialStates are states as the official provider 1.8 writes them, with its zero values for what is not set: the
 // configuration that they belong to, and the object as the cluster has it.
-var official = map[string]struct{ kind, config, state, path, object string }{
+var officialStates = map[string]struct{ kind, config, state, path, object string }{
 	"an IP pool": {
 		kind: "harvester_ippool",
 		config: `{"name":"a","description":"web","range":[{"start":"192.0.2.10","end":"192.0.2.20","subnet":"192.0.2.0/24","gateway":"192.0.2.1"}],
@@ -92,7 +92,7 @@ var official = map[string]struct{ kind, config, state, path, object string }{
 // the state is what the configuration says.
 func TestOfficialStates(t *testing.T) {
 	t.Parallel()
-	for name, test := range official {
+	for name, test := range officialStates {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newCourse(t, test.kind, test.path, test.object)
@@ -100,7 +100,7 @@ func TestOfficialStates(t *testing.T) {
 			if c.read(); c.failed != "" || c.state.IsNull() {
 				t.Fatalf("the look at the cluster ends with %v, %s", c.state, c.failed)
 			}
-			config, planned := c.planFor(test.config)
+			config, planned := c.planStated(test.config)
 			if c.failed != "" {
 				t.Fatal(c.failed)
 			}
@@ -126,8 +126,8 @@ func (c *course) upgrade(state string) {
 	c.take(answer.UpgradedState, nil, nil)
 }
 
-// planFor plans a configuration that sets only what it names.
-func (c *course) planFor(text string) (config, planned tftypes.Value) {
+// planStated plans a configuration that sets only what it names.
+func (c *course) planStated(text string) (config, planned tftypes.Value) {
 	c.Helper()
 	config = c.parse(text)
 	answer, err := c.server.PlanResourceChange(c.Context(), &tfprotov6.PlanResourceChangeRequest{

@@ -96,7 +96,8 @@ var head = fmt.Sprintf("terraform {\n  required_providers {\n    harvester = { s
 // block is the resource of an operation.
 func (m *matrix) block(o operation, name string, s state, f form) string {
 	arguments := o.config(name, m.reference(o.op, name, s, f), m.class)
-	if s.own && (f.name == "literal" || o.op == imagestate.Use) {
+	unnamed := o.op == imagestate.Use || o.op == imagestate.Export && s.managed // it names the volume
+	if s.own && (f.name == "literal" || unnamed) {
 		arguments += "\n  depends_on = [harvester_image.source, harvester_encrypted_image.source]"
 	}
 	return block(o.address, arguments)

@@ -43,8 +43,9 @@ func exportUse(ctx context.Context, plan *model, find finders) (use plancheck.Us
 		return use, false
 	}
 	image, err := find.image(ctx, namespace, name)
-	leaving := apierrors.IsNotFound(err) || err == nil && imagestate.Of(image).State == imagestate.Terminating
-	if leaving && volume.Status.Phase == corev1.ClaimBound {
+	// Longhorn binds the claim of an incomplete image as well.
+	leaving := err == nil && imagestate.Of(image).State == imagestate.Terminating && image.Condition(api.ImageImported).Status == "True"
+	if (leaving || apierrors.IsNotFound(err)) && volume.Status.Phase == corev1.ClaimBound {
 		return use, false // the volume has outlived its image
 	}
 	return plancheck.Use{Image: id, Operation: imagestate.Export, At: path.Root("pvc_name")}, true

@@ -111,7 +111,7 @@ func quotedImage(progress int64, conditions ...api.Condition) *api.VirtualMachin
 		Spec:       api.VirtualMachineImageSpec{DisplayName: "trixie.qcow2", SourceType: api.SourceUpload},
 	}
 	image.Status.Progress = progress
-	image.Status.Conditions = append(conditions, api.Condition{Type: api.ImageInitialized, Status: "True"})
+	image.Status.Conditions = slices.Concat(conditions, []api.Condition{{Type: api.ImageInitialized, Status: "True"}})
 	return image
 }
 

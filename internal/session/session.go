@@ -109,7 +109,8 @@ func Object(resource schema.GroupVersionResource, namespace, name string) Object
 // nothing is noted.
 func (s *Session) Promise(resource schema.GroupVersionResource, object interface {
 	Key() (namespace, name string)
-}) {
+},
+) {
 	if namespace, name := object.Key(); s != nil && name != "" {
 		s.Objects.Add(Object(resource, namespace, name))
 	}

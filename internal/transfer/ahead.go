@@ -78,13 +78,13 @@ type queue struct {
 	// block is what is being read, rest what is left of it.
 	block, rest []byte
 	err         error // set before filled is closed
-	closed      context.Context
+	closed      <-chan struct{}
 	close       func()
 }
 
 func newQueue(stop func()) *queue {
 	closed, cancel := context.WithCancel(context.Background())
-	q := &queue{filled: make(chan []byte, aheadBlocks), empty: make(chan []byte, aheadBlocks), closed: closed}
+	q := &queue{filled: make(chan []byte, aheadBlocks), empty: make(chan []byte, aheadBlocks), closed: closed.Done()}
 	q.close = func() { stop(); cancel() }
 	for range aheadBlocks {
 		q.empty <- nil // allocated when it is needed
@@ -103,7 +103,7 @@ func (q *queue) Write(p []byte) (written int, err error) {
 			n := copy(block[:buffer], p[written:])
 			q.filled <- block[:n] // there are as many places as blocks
 			written += n
-		case <-q.closed.Done():
+		case <-q.closed:
 			return written, context.Canceled
 		}
 	}
@@ -132,7 +132,7 @@ func (q *queue) Read(p []byte) (int, error) {
 				return 0, q.err
 			}
 			q.block, q.rest = block, block
-		case <-q.closed.Done():
+		case <-q.closed:
 			return 0, context.Canceled
 		}
 	}

@@ -83,15 +83,7 @@ func TestUnread(t *testing.T) {
 // sent sends a content and returns what arrives.
 func sent(t *testing.T, content transfer.Content) (*transfer.Upload, []byte) {
 	t.Helper()
-	results := make(chan received, 1)
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		got, err := receive(r)
-		if err != nil {
-			t.Error(err)
-		}
-		results <- got
-	}))
-	defer server.Close()
+	server, results := receiving(t)
 	address, err := url.Parse(server.URL)
 	if err != nil {
 		t.Fatal(err)

@@ -128,11 +128,11 @@ func statedZstd(file io.ReaderAt, size int64) (total int64, ok bool) {
 func behindFrame(file io.ReaderAt, at int64, checksum bool, blocks *int) (int64, bool) {
 	const headSize, repeated, sumSize = 3, 1, 4
 	for last := false; !last; *blocks-- {
-		head := make([]byte, headSize, headSize+1)
-		if *blocks == 0 || !readAt(file, head, at) {
+		head := make([]byte, headSize+1) // the last byte stays 0
+		if *blocks == 0 || !readAt(file, head[:headSize], at) {
 			return 0, false
 		}
-		bits := binary.LittleEndian.Uint32(head[:headSize+1])
+		bits := binary.LittleEndian.Uint32(head)
 		last = bits&1 == 1
 		length := int64(bits >> 3)
 		if bits>>1&3 == repeated {

@@ -110,20 +110,27 @@ func receive(r *http.Request) (received, error) {
 	return got, nil
 }
 
+// receiving is a server that tells what it gets.
+func receiving(t *testing.T) (*httptest.Server, <-chan received) {
+	t.Helper()
+	results := make(chan received, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		got, err := receive(r)
+		if err != nil {
+			t.Error(err)
+		}
+		results <- got
+	}))
+	t.Cleanup(server.Close)
+	return server, results
+}
+
 func TestSend(t *testing.T) {
 	t.Parallel()
 	for name, size := range map[string]int{"one byte": 1, "a block": 512, "a block and a byte": 513, "larger than buffers": 3<<20 + 7} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			results := make(chan received, 1)
-			server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-				got, err := receive(r)
-				if err != nil {
-					t.Error(err)
-				}
-				results <- got
-			}))
-			defer server.Close()
+			server, results := receiving(t)
 			path, content := write(t, size)
 			u := upload(t, server, path)
 			if err := u.Send(t.Context(), server.Client()); err != nil {

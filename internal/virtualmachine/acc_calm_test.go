@@ -127,7 +127,7 @@ func TestAccVirtualMachine_poweredOff(t *testing.T) {
 func (c cluster) shutDown(t *testing.T, name string) {
 	t.Helper()
 	body := []byte(`{"status":{"phase":"Succeeded"}}`)
-	_, err := c.Client.Dynamic().Resource(api.VirtualMachineInstances).Namespace("default").Patch(t.Context(), name, types.MergePatchType, body, metav1.PatchOptions{}, "status")
+	_, err := c.Client.Dynamic().Resource(api.VirtualMachineInstances).Namespace("default").Patch(t.Context(), name, types.MergePatchType, body, metav1.PatchOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

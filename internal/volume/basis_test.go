@@ -90,28 +90,34 @@ func TestOneListOfChecks(t *testing.T) {
 			"Warning Storage class not found storage_class_name", "Error Storage class not found storage_class_name",
 		},
 		"no default class": {
-			map[string]values{"/storageclasses": classes()}, func(*model) {},
+			map[string]values{"/storageclasses": classes()},
+			func(*model) {},
 			"Warning No default storage class storage_class_name", "Error No default storage class storage_class_name",
 		},
 		"the default class": {
-			map[string]values{"/storageclasses": classes(class("true", `{"Filesystem":["ReadWriteOnce"]}`))}, func(*model) {},
+			map[string]values{"/storageclasses": classes(class("true", `{"Filesystem":["ReadWriteOnce"]}`))},
+			func(*model) {},
 			"Error Mode not offered by the storage class volume_mode", "Error Mode not offered by the storage class volume_mode",
 		},
 		"image": {map[string]values{anImage: image("", "True"), aClass: class("", "")}, func(m *model) { m.Image = text("iso") }, "", ""},
 		"image not ready": {
-			map[string]values{anImage: image("", "Unknown")}, func(m *model) { m.Image = text("iso") },
+			map[string]values{anImage: image("", "Unknown")},
+			func(m *model) { m.Image = text("iso") },
 			"Error Image is not ready image", "Error Image is not ready image",
 		},
 		"image of another class": {
-			map[string]values{anImage: image("", "True"), aClass: class("", "")}, func(m *model) { m.Image, m.StorageClassName = text("iso"), text("fast") },
+			map[string]values{anImage: image("", "True"), aClass: class("", "")},
+			func(m *model) { m.Image, m.StorageClassName = text("iso"), text("fast") },
 			"Error Storage class does not fit the image storage_class_name", "Error Storage class does not fit the image storage_class_name",
 		},
 		"copy too small": {
-			map[string]values{anImage: image("cdi", "True"), aClass: class("", ""), aClaim: claim}, func(m *model) { m.Image = text("iso") },
+			map[string]values{anImage: image("cdi", "True"), aClass: class("", ""), aClaim: claim},
+			func(m *model) { m.Image = text("iso") },
 			"Error Volume smaller than its image's size", "Error Volume smaller than its image's size",
 		},
 		"copy": {
-			map[string]values{anImage: image("cdi", "True"), aClass: class("", ""), aClaim: claim}, func(m *model) { m.Image, m.Size = text("iso"), text("3Gi") },
+			map[string]values{anImage: image("cdi", "True"), aClass: class("", ""), aClaim: claim},
+			func(m *model) { m.Image, m.Size = text("iso"), text("3Gi") },
 			"", "",
 		},
 	} {

@@ -18,15 +18,26 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// addBlockClaim creates a claim in a phase.
-func (r *rig) addBlockClaim(name string, phase corev1.PersistentVolumeClaimPhase) {
+// addBlockClaim creates a claim that is bound.
+func (r *rig) addBlockClaim(name string) {
 	claim := &corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: at.Namespace},
 		Spec:       corev1.PersistentVolumeClaimSpec{VolumeMode: new(corev1.PersistentVolumeBlock)},
 	}
 	r.must(r.api.Create(context.Background(), claim))
-	claim.Status.Phase = phase
+	claim.Status.Phase = corev1.ClaimBound
 	r.must(r.api.Status().Update(context.Background(), claim))
+}
+
+// newDiskRig has a machine that shall run, with a disk on virtio whose claim is bound.
+func newDiskRig(t *testing.T) *rig {
+	t.Helper()
+	r := newRig(t, kubevirtv1.RunStrategyAlways)
+	r.change(func(s *kubevirtv1.VirtualMachineInstanceSpec) {
+		s.Domain.Devices.Disks = []kubevirtv1.Disk{diskOn("disk", "virtio")}
+	})
+	r.addClaim()
+	return r
 }
 
 func hotVolume(name, claim string) kubevirtv1.Volume {
@@ -117,12 +128,8 @@ func (r *rig) condition(kind kubevirtv1.VirtualMachineConditionType) *kubevirtv1
 
 func TestHotplug(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, kubevirtv1.RunStrategyAlways)
-	r.change(func(s *kubevirtv1.VirtualMachineInstanceSpec) {
-		s.Domain.Devices.Disks = []kubevirtv1.Disk{diskOn("disk", "virtio")}
-	})
-	r.addClaim()
-	r.addBlockClaim("data", corev1.ClaimBound)
+	r := newDiskRig(t)
+	r.addBlockClaim("data")
 	r.await(kubevirtv1.VirtualMachineStatusRunning)
 
 	r.addHot("data", "scsi")
@@ -145,7 +152,7 @@ func TestHotplug(t *testing.T) {
 		t.Errorf("disks %+v", instance.Spec.Domain.Devices.Disks)
 	}
 
-	r.addBlockClaim("more", corev1.ClaimBound)
+	r.addBlockClaim("more")
 	r.addHot("more", "virtio")
 	r.phases("more", kubevirtv1.VolumeReady)
 	r.reconcileBoth()
@@ -180,11 +187,7 @@ func TestHotplug(t *testing.T) {
 
 func TestHotplugWaitsForItsClaim(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, kubevirtv1.RunStrategyAlways)
-	r.change(func(s *kubevirtv1.VirtualMachineInstanceSpec) {
-		s.Domain.Devices.Disks = []kubevirtv1.Disk{diskOn("disk", "virtio")}
-	})
-	r.addClaim()
+	r := newDiskRig(t)
 	r.await(kubevirtv1.VirtualMachineStatusRunning)
 	r.addHot("data", "scsi")
 	r.phases("data", kubevirtv1.VolumePending)
@@ -199,14 +202,14 @@ func TestHotplugWaitsForItsClaim(t *testing.T) {
 	if got := r.attachedBy(); len(got) != 0 {
 		t.Errorf("a claim that does not exist is attached by %q", got)
 	}
-	r.addBlockClaim("data", corev1.ClaimBound)
+	r.addBlockClaim("data")
 	r.phases("data", kubevirtv1.VolumeReady)
 }
 
 // addImageClaim creates a bound claim whose volume is made from an image in a state, and returns the image.
 func (r *rig) addImageClaim(name string, state lhv1beta2.BackingImageState) *lhv1beta2.BackingImage {
 	r.t.Helper()
-	r.addBlockClaim(name, corev1.ClaimBound)
+	r.addBlockClaim(name)
 	claim := &corev1.PersistentVolumeClaim{}
 	r.must(r.api.Get(context.Background(), key(at.Namespace, name), claim))
 	claim.Spec.VolumeName = "pvc-" + name
@@ -227,12 +230,8 @@ func (r *rig) addImageClaim(name string, state lhv1beta2.BackingImageState) *lhv
 // A volume of an image that is not ready keeps its attachment pod waiting, beside the pod of the others.
 func TestHotplugWaitsForItsImage(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, kubevirtv1.RunStrategyAlways)
-	r.change(func(s *kubevirtv1.VirtualMachineInstanceSpec) {
-		s.Domain.Devices.Disks = []kubevirtv1.Disk{diskOn("disk", "virtio")}
-	})
-	r.addClaim()
-	r.addBlockClaim("data", corev1.ClaimBound)
+	r := newDiskRig(t)
+	r.addBlockClaim("data")
 	image := r.addImageClaim("more", lhv1beta2.BackingImageStateInProgress)
 	r.await(kubevirtv1.VirtualMachineStatusRunning)
 	r.addHot("data", "scsi")
@@ -268,11 +267,7 @@ func TestHotplugWaitsForItsImage(t *testing.T) {
 // What waits for its image can be taken away again.
 func TestUnplugWhatWaitsForItsImage(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, kubevirtv1.RunStrategyAlways)
-	r.change(func(s *kubevirtv1.VirtualMachineInstanceSpec) {
-		s.Domain.Devices.Disks = []kubevirtv1.Disk{diskOn("disk", "virtio")}
-	})
-	r.addClaim()
+	r := newDiskRig(t)
 	r.addImageClaim("data", lhv1beta2.BackingImageStatePending)
 	r.await(kubevirtv1.VirtualMachineStatusRunning)
 	r.addHot("data", "scsi")
@@ -301,7 +296,7 @@ func TestVolumeThatChangesItsKind(t *testing.T) {
 				})
 			}
 			r.addClaim()
-			r.addBlockClaim("data", corev1.ClaimBound)
+			r.addBlockClaim("data")
 			kind(!becomes)
 			r.await(kubevirtv1.VirtualMachineStatusRunning)
 			if !becomes {
@@ -337,8 +332,8 @@ func TestMediumIsInsertedAndEjected(t *testing.T) {
 		s.Domain.Devices.Disks = []kubevirtv1.Disk{diskOn("disk", "virtio"), drive}
 	})
 	r.addClaim()
-	r.addBlockClaim("first", corev1.ClaimBound)
-	r.addBlockClaim("second", corev1.ClaimBound)
+	r.addBlockClaim("first")
+	r.addBlockClaim("second")
 	r.await(kubevirtv1.VirtualMachineStatusRunning)
 
 	r.change(func(s *kubevirtv1.VirtualMachineInstanceSpec) {
@@ -365,12 +360,8 @@ func TestMediumIsInsertedAndEjected(t *testing.T) {
 
 func TestHotplugOnAWrongBusIsRefused(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, kubevirtv1.RunStrategyAlways)
-	r.change(func(s *kubevirtv1.VirtualMachineInstanceSpec) {
-		s.Domain.Devices.Disks = []kubevirtv1.Disk{diskOn("disk", "virtio")}
-	})
-	r.addClaim()
-	r.addBlockClaim("data", corev1.ClaimBound)
+	r := newDiskRig(t)
+	r.addBlockClaim("data")
 	r.await(kubevirtv1.VirtualMachineStatusRunning)
 	r.addHot("data", "sata")
 	for range 3 {
@@ -393,7 +384,7 @@ func TestHotpluggableFromTheStart(t *testing.T) {
 	})
 	r.addHot("data", "scsi")
 	r.addClaim()
-	r.addBlockClaim("data", corev1.ClaimBound)
+	r.addBlockClaim("data")
 	r.await(kubevirtv1.VirtualMachineStatusRunning)
 	r.phases("data", kubevirtv1.VolumeReady)
 	if got := r.attachedBy(); !slices.Equal(got, []string{"data"}) {

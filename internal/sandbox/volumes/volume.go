@@ -241,10 +241,10 @@ func recordStatus(before lhv1beta2.VolumeStatus, volume *corev1.PersistentVolume
 	scheduled := lhv1beta2.Condition{Type: lhv1beta2.VolumeConditionTypeScheduled, Status: lhv1beta2.ConditionStatusTrue}
 	status.Conditions = setCondition(status.Conditions, scheduled, now)
 	// A replica finds out when it is to start.
-	switch {
-	case status.State == lhv1beta2.VolumeStateAttaching:
+	switch status.State {
+	case lhv1beta2.VolumeStateAttaching:
 		status.Conditions = setCondition(status.Conditions, *awaited, now)
-	case status.State == lhv1beta2.VolumeStateAttached:
+	case lhv1beta2.VolumeStateAttached:
 		there := lhv1beta2.Condition{Type: lhv1beta2.VolumeConditionTypeWaitForBackingImage, Status: lhv1beta2.ConditionStatusFalse}
 		status.Conditions = setCondition(status.Conditions, there, now)
 	}

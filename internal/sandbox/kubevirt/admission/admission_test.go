@@ -49,8 +49,6 @@ func valid() *kubevirtv1.VirtualMachine {
 	}
 }
 
-func order(n uint) *uint { return &n }
-
 func newAdmission(t *testing.T) *http.ServeMux {
 	t.Helper()
 	admission, err := newWith("harvester-system", []kubevirtv1.KubeVirt{{
@@ -100,7 +98,7 @@ func TestMachines(t *testing.T) {
 	}{
 		"valid": {func(*spec) {}, ""},
 		"the same boot order twice": {func(s *spec) {
-			s.Domain.Devices.Disks[0].BootOrder, s.Domain.Devices.Disks[1].BootOrder = order(1), order(1)
+			s.Domain.Devices.Disks[0].BootOrder, s.Domain.Devices.Disks[1].BootOrder = new(uint(1)), new(uint(1))
 		}, "Boot order for spec.template.spec.domain.devices.disks[1].bootOrder already set for a different device."},
 		"CD-ROM on virtio":        {func(s *spec) { s.Domain.Devices.Disks[1].CDRom.Bus = kubevirtv1.DiskBusVirtio }, "Bus type virtio is invalid for CD-ROM device"},
 		"unknown bus":             {func(s *spec) { s.Domain.Devices.Disks[0].Disk.Bus = "floppy" }, "is set with an unrecognized bus floppy, must be one of:"},

@@ -262,3 +262,11 @@ func conflictOfSelectors(mine *api.IPPoolSelector, other *api.IPPool) diag.Diagn
 	}
 	return nil
 }
+
+// stirs names what other ranges or another selector move.
+func (m *model) stirs(state *model) []string {
+	if m.Ranges.Equal(state.Ranges) && m.Selector.Equal(state.Selector) {
+		return nil
+	}
+	return []string{"total", "available", "allocated", "last_allocated", "global", "state", "message"}
+}

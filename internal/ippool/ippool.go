@@ -30,6 +30,7 @@ var Kind = &tfbase.Kind[model, *model, api.IPPool, *api.IPPool]{
 	Plan:       plan,
 	Check:      check,
 	Replaces:   func(plan, state *model) bool { return !plan.Name.Equal(state.Name) },
+	Stirs:      (*model).stirs,
 	Send:       patiently,
 	Await:      await,
 	PlanDelete: planDelete,

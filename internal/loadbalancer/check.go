@@ -253,3 +253,15 @@ func refuses(selector *api.IPPoolSelector, namespace string) string {
 	}
 	return "its scopes are for other namespaces, projects or guest clusters"
 }
+
+// stirs names what the change moves: another pool everything, the rest what stands behind the address.
+func (m *model) stirs(state *model) []string {
+	behind := []string{"backend_servers", "state", "message"}
+	switch {
+	case !m.IPPool.Equal(state.IPPool):
+		return append(behind, "ip_address", "allocated_ip", "allocated_pool", "gateway", "subnet_mask")
+	case !m.Listeners.Equal(state.Listeners), !m.BackendSelectors.Equal(state.BackendSelectors), !m.HealthCheck.Equal(state.HealthCheck), m.WaitForBackends.ValueBool():
+		return behind
+	}
+	return nil
+}

@@ -35,6 +35,7 @@ var Kind = &tfbase.Kind[model, *model, api.LoadBalancer, *api.LoadBalancer]{
 	Plan:     plan,
 	Check:    check,
 	Replaces: (*model).replaces,
+	Stirs:    (*model).stirs,
 	Intent:   func(wanted *api.LoadBalancer) []any { return []any{wanted.Spec.IPAM, wanted.Spec.WorkloadType} },
 	Await:    await,
 	PlanDelete: func(_ context.Context, s *session.Session, state *model, _ tfbase.Private) diag.Diagnostics {

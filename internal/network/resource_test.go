@@ -319,7 +319,7 @@ func TestAccNetwork_inUse(t *testing.T) {
 					c.Apply(t, api.VirtualMachines, "default", map[string]any{
 						"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": map[string]any{"name": name, "namespace": "default"},
 						"spec": map[string]any{"runStrategy": "Halted", "template": map[string]any{"spec": map[string]any{
-							"domain":   map[string]any{"devices": map[string]any{"interfaces": []any{map[string]any{"name": "a", "bridge": map[string]any{}}}}, "memory": map[string]any{"guest": "64Mi"}, "resources": map[string]any{"limits": map[string]any{"cpu": "1", "memory": "128Mi"}}},
+							"domain":   map[string]any{"cpu": map[string]any{"cores": 1, "sockets": 1, "threads": 1, "maxSockets": 1}, "devices": map[string]any{"interfaces": []any{map[string]any{"name": "a", "bridge": map[string]any{}}}}, "memory": map[string]any{"guest": "64Mi"}, "resources": map[string]any{"limits": map[string]any{"cpu": "1", "memory": "128Mi"}}},
 							"networks": []any{map[string]any{"name": "a", "multus": map[string]any{"networkName": "default/" + name}}},
 						}}},
 					})

@@ -127,3 +127,14 @@ func deviceSchema() schema.Schema {
 		Blocks:     map[string]schema.Block{"timeouts": tfbase.TimeoutsBlock(limits)},
 	}
 }
+
+// stirs names what the change of the passthrough moves; a change of the name, everything.
+func (m *model) stirs(state *model) []string {
+	switch {
+	case !m.Name.Equal(state.Name):
+		return tfbase.Observed(deviceSchema())
+	case !m.PassthroughEnabled.Equal(state.PassthroughEnabled):
+		return []string{"kernel_driver_in_use", "state", "message"}
+	}
+	return nil
+}

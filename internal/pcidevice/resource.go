@@ -73,11 +73,19 @@ func (r *Resource) ValidateConfig(context.Context, resource.ValidateConfigReques
 
 // ModifyPlan looks at the device.
 func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if req.Plan.Raw.IsNull() || r.Session == nil || r.Session.PlanChecks == session.ChecksOff {
+	if req.Plan.Raw.IsNull() {
 		return
 	}
 	var plan model
-	if resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...); resp.Diagnostics.HasError() || plan.Name.IsUnknown() {
+	var state *model
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	if resp.Diagnostics.Append(req.State.Get(ctx, &state)...); resp.Diagnostics.HasError() {
+		return
+	}
+	if state != nil {
+		tfbase.Calm(&resp.Plan, req.State, deviceSchema(), plan.stirs(state))
+	}
+	if r.Session == nil || r.Session.PlanChecks == session.ChecksOff || plan.Name.IsUnknown() {
 		return
 	}
 	resp.Diagnostics.Append(r.Session.PlanChecks.Soften(r.check(ctx, &plan, false)...)...)
@@ -102,7 +110,9 @@ func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp 
 	}
 	ctx, cancel := plan.Timeouts.Updating(ctx, limits)
 	defer cancel()
-	resp.Diagnostics.Append(r.apply(ctx, &plan, &state, resp.Private, &resp.State)...)
+	if resp.Diagnostics.Append(r.apply(ctx, &plan, &state, resp.Private, &resp.State)...); !resp.Diagnostics.HasError() {
+		resp.State.Raw = tfbase.KeepPlanned(resp.State.Raw, req.Plan.Raw, tfbase.Observed(deviceSchema()))
+	}
 }
 
 // Read refreshes the state. Only the absence of the device removes it: without the add-on nothing is known of it.

@@ -272,3 +272,11 @@ func machineOf(ctx context.Context, s *session.Session, plan *model) (name strin
 	return "", diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("volume_name"), "No virtual machine has the volume", fmt.Sprintf(
 		"No virtual machine in the namespace %q has the volume %q, and a schedule is for a machine.\n\nName the machine in vm_name.", namespace, volume))}
 }
+
+// stirs names what the change moves. A schedule that starts again, or keeps fewer backups, has others soon.
+func (m *model) stirs(state *model) []string {
+	if m.Enabled.Equal(state.Enabled) && m.Schedule.Equal(state.Schedule) && m.Retain.Equal(state.Retain) && m.MaxFailure.Equal(state.MaxFailure) {
+		return nil
+	}
+	return []string{"state", "message", "backups"}
+}

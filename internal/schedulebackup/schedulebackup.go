@@ -33,6 +33,7 @@ var Kind = &tfbase.Kind[model, *model, api.ScheduleVMBackup, *api.ScheduleVMBack
 	Plan:     plan,
 	Check:    check,
 	Replaces: (*model).replaces,
+	Stirs:    (*model).stirs,
 	Intent: func(schedule *api.ScheduleVMBackup) []any {
 		return []any{schedule.Spec.VMBackup.Source.Name, schedule.Spec.VMBackup.Type}
 	},

@@ -230,3 +230,11 @@ func planDelete(ctx context.Context, s *session.Session, state *model, _ tfbase.
 	}
 	return session.Warnings(judge(ctx, s, state, value, existing.Value)...)
 }
+
+// stirs names what another value moves.
+func (m *model) stirs(state *model) []string {
+	if m.Value.Equal(state.Value) && m.ValueWOVersion.Equal(state.ValueWOVersion) {
+		return nil
+	}
+	return []string{"effective_value", "state", "message"}
+}

@@ -34,6 +34,7 @@ var Kind = &tfbase.Kind[model, *model, api.Setting, *api.Setting]{
 	Plan:       plan,
 	Check:      check,
 	WriteOnly:  (*model).takeWriteOnly,
+	Stirs:      (*model).stirs,
 	Look:       look,
 	Create:     create,
 	Change:     change,

@@ -119,3 +119,14 @@ func cardSchema() schema.Schema {
 		Blocks:     map[string]schema.Block{"timeouts": tfbase.TimeoutsBlock(limits)},
 	}
 }
+
+// stirs names what another number of virtual functions moves; a change of the name, everything.
+func (m *model) stirs(state *model) []string {
+	switch {
+	case !m.Name.Equal(state.Name):
+		return tfbase.Observed(cardSchema())
+	case !m.VirtualFunctions.Equal(state.VirtualFunctions):
+		return []string{"enabled", "vf_addresses", "vf_device_names", "state", "message"}
+	}
+	return nil
+}

@@ -279,6 +279,7 @@ resource "harvester_vlanconfig" "second" {
 			{Config: strings.Replace(first, "harvester_clusternetwork.test.name", `"thirteenchars"`, 1), ExpectError: regexp.MustCompile(`(?s)at\s+most\s+12\s+characters`)},
 			{Config: strings.Replace(first, `nics = ["ens1f5"]`, "nics = [\"ens1f5\"]\n    mtu = 100", 1), ExpectError: regexp.MustCompile(`Invalid MTU`)},
 			{Config: strings.Replace(first, `nics = ["ens1f5"]`, "nics = []", 1), ExpectError: regexp.MustCompile(`nics`)},
+			{Config: first}, // what destroys it has to be valid
 		},
 	})
 }

@@ -11,6 +11,7 @@ require (
 	github.com/klauspost/compress v1.18.0
 	github.com/lima-vm/go-qcow2reader v0.7.1
 	github.com/mikelolasagasti/xz v1.0.1
+	github.com/robfig/cron v1.2.0
 	github.com/ulikunitz/xz v0.5.15
 	github.com/vbauerster/mpb/v8 v8.9.3
 	golang.org/x/crypto v0.54.0

@@ -95,6 +95,12 @@ func Name(t *testing.T) string {
 	return fmt.Sprintf("%.40s-%06x", strings.Trim(base, "-"), rand.Uint32()&0xffffff) //nolint:gosec // names need no secrecy
 }
 
+// ShortName is Name for what must be short, as cluster networks.
+func ShortName(t *testing.T) string {
+	t.Helper()
+	return fmt.Sprintf("n%08x", rand.Uint32()) //nolint:gosec // names need no secrecy
+}
+
 // RawImage writes a file of random bytes and returns its path and content.
 func RawImage(t *testing.T, size int) (path string, content []byte) {
 	t.Helper()
@@ -118,32 +124,54 @@ type Fault struct {
 	FailImport           string `json:"failImport,omitempty"`
 	FailImportTimes      int    `json:"failImportTimes,omitempty"`
 	HoldProgress         *int   `json:"holdProgress,omitempty"`
+
+	// Of VlanConfigs and networks; see SetFaultOf.
+	AgentSilent       bool   `json:"agentSilent,omitempty"`
+	SetupError        string `json:"setupError,omitempty"`
+	RouteConnectivity string `json:"routeConnectivity,omitempty"`
+	// Of load balancers, devices and the webhooks about them; see SetFaultOf.
+	WebhookDown bool `json:"webhookDown,omitempty"`
+	Idle        bool `json:"idle,omitempty"`
+	Unhealthy   bool `json:"unhealthy,omitempty"`
 }
 
 // SetFault makes things go wrong with one image until ClearFault or the end of the test.
 func (c *Cluster) SetFault(t *testing.T, name string, fault Fault) {
 	t.Helper()
-	body, err := json.Marshal(fault)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.ClearFault(t, name) })
-	c.sandbox(t, http.MethodPut, name, body)
+	c.SetFaultOf(t, "default", name, fault)
 }
 
 // ClearFault ends the fault of one image, if it has any.
 func (c *Cluster) ClearFault(t *testing.T, name string) {
 	t.Helper()
-	c.sandbox(t, http.MethodDelete, name, nil)
+	c.ClearFaultOf(t, "default", name)
 }
 
-func (c *Cluster) sandbox(t *testing.T, method, name string, body []byte) {
+// SetFaultOf makes things go wrong with one object until ClearFaultOf or the end of the test. Of is its namespace,
+// "vlanconfigs" for a VlanConfig, "devices" for a device, or "webhooks" for the webhooks that are asked about it.
+func (c *Cluster) SetFaultOf(t *testing.T, of, name string, fault Fault) {
+	t.Helper()
+	body, err := json.Marshal(fault)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.ClearFaultOf(t, of, name) })
+	c.sandbox(t, http.MethodPut, of, name, body)
+}
+
+// ClearFaultOf ends the fault of one object, if it has any.
+func (c *Cluster) ClearFaultOf(t *testing.T, of, name string) {
+	t.Helper()
+	c.sandbox(t, http.MethodDelete, of, name, nil)
+}
+
+func (c *Cluster) sandbox(t *testing.T, method, of, name string, body []byte) {
 	t.Helper()
 	base, err := url.Parse(c.Client.Host())
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := base.JoinPath("sandbox/faults/default", name)
+	address := base.JoinPath("sandbox/faults", of, name)
 	req, err := http.NewRequestWithContext(context.Background(), method, address.String(), bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -193,4 +221,37 @@ func (c *Cluster) Apply(t *testing.T, gvr schema.GroupVersionResource, namespace
 		return err == nil
 	})
 	t.Cleanup(func() { _ = objects.Delete(context.Background(), created.GetName(), metav1.DeleteOptions{}) })
+}
+
+// Backups is the address of the sandbox's store for backups, which speaks S3.
+func (c *Cluster) Backups(t *testing.T) string {
+	t.Helper()
+	var status struct{ Backups string }
+	if err := json.Unmarshal(c.Ask(t, http.MethodGet, "sandbox/status", nil), &status); err != nil || status.Backups == "" {
+		t.Fatalf("the sandbox does not tell where backups go: %v", err)
+	}
+	return status.Backups
+}
+
+// Ask sends a request to one of the sandbox's own endpoints and returns the answer, which must be a success.
+func (c *Cluster) Ask(t *testing.T, method, path string, body []byte) []byte {
+	t.Helper()
+	base, err := url.Parse(c.Client.Host())
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(context.Background(), method, base.JoinPath(path).String(), bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := c.Client.Transfers().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode >= http.StatusMultipleChoices {
+		t.Fatalf("%s %s: %s: %s (%v)", method, path, resp.Status, text, err)
+	}
+	return text
 }

@@ -32,6 +32,18 @@ const (
 	// tells who makes it. See the package objects.
 	AnnotationCreation = "terraform-provider-harvester/creation"
 
+	// AnnotationSettingWritten is this provider's own: the fingerprint of the value that it wrote to a setting, by
+	// which a value that others have set since is told from it.
+	AnnotationSettingWritten = "terraform-provider-harvester/written"
+
+	// AnnotationSettingPrior is this provider's own: the value that a setting had before.
+	AnnotationSettingPrior = "terraform-provider-harvester/prior"
+
+	// AnnotationSettingHash is Harvester's: the hash of the value of a setting that it has applied, and of
+	// AnnotationSettingPatched.
+	AnnotationSettingHash    = "harvesterhci.io/hash"
+	AnnotationSettingPatched = "harvesterhci.io/upgrade-patched"
+
 	// LabelImageDisplayName repeats an image's display name as a label.
 	LabelImageDisplayName = "harvesterhci.io/imageDisplayName"
 

@@ -130,7 +130,7 @@ func message(err error) string {
 		text = status.Status().Message
 	}
 	if _, after, found := strings.Cut(text, "denied the request: "); found {
-		return after
+		return strings.TrimPrefix(after, "Internal error occurred: ")
 	}
 	return text
 }

@@ -7,10 +7,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/transport"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
@@ -72,4 +74,16 @@ func Rejected(err error) bool {
 // trouble on the way.
 func Refused(err error) bool {
 	return Denied(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || err != nil && strings.Contains(err.Error(), "exceeded quota")
+}
+
+// Unserved says that the API does not know the kind at all, as without the add-on that brings it. It is a NotFound, but not of
+// the object.
+func Unserved(err error) bool {
+	var status apierrors.APIStatus
+	if !apierrors.IsNotFound(err) || !errors.As(err, &status) || status.Status().Details == nil {
+		return false
+	}
+	return slices.ContainsFunc(status.Status().Details.Causes, func(cause metav1.StatusCause) bool {
+		return cause.Type == metav1.CauseTypeUnexpectedServerResponse
+	})
 }

@@ -4,21 +4,24 @@
 package provider
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
+// In bootstrap mode there is no cluster to connect to, and how to reach it is said all the same.
 func TestBootstrap(t *testing.T) {
 	t.Parallel()
-	for _, value := range []types.Bool{types.BoolNull(), types.BoolUnknown(), types.BoolValue(false)} {
-		if diags := (model{Bootstrap: value}).checkBootstrap(); diags.HasError() {
-			t.Errorf("%s: %v", value, diags)
-		}
+	mode, diags := model{Bootstrap: types.BoolValue(true), Insecure: types.BoolValue(true), ProxyURL: types.StringValue("http://127.0.0.1:1")}.bootstrap()
+	if diags.HasError() || !mode.Insecure || mode.ProxyURL != "http://127.0.0.1:1" {
+		t.Errorf("got %+v, %v", mode, diags)
 	}
-	diags := model{Bootstrap: types.BoolValue(true)}.checkBootstrap()
-	if !diags.HasError() || !strings.Contains(diags[0].Detail(), "remove bootstrap") {
-		t.Errorf("true: %v", diags)
+	for name, m := range map[string]model{
+		"kubeconfig": {Kubeconfig: types.StringValue("a")}, "kubecontext": {Kubecontext: types.StringValue("a")},
+		"host": {Host: types.StringValue("https://a")}, "token": {Token: types.StringValue("a")},
+	} {
+		if _, diags := m.bootstrap(); diags.ErrorsCount() != 1 {
+			t.Errorf("%s: got %v", name, diags)
+		}
 	}
 }

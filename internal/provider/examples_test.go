@@ -73,6 +73,23 @@ var existing = map[string]func(*testing.T, *acctest.Cluster){
 		cluster.Encrypted(t, "debian-13-sealed", "debian-13-open", cluster.EncryptedClass(t))
 		cluster.Decrypted(t, "debian-13-decrypted", "debian-13-sealed")
 	},
+	"data-sources/harvester_network": func(t *testing.T, cluster *acctest.Cluster) {
+		t.Helper()
+		cluster.Apply(t, api.Networks, "default", map[string]any{
+			"apiVersion": "k8s.cni.cncf.io/v1", "kind": "NetworkAttachmentDefinition", "metadata": map[string]any{"name": "vlan-100"},
+			"spec": map[string]any{"config": `{"cniVersion":"0.3.1","name":"vlan-100","type":"bridge","bridge":"mgmt-br","promiscMode":true,"vlan":100,"ipam":{}}`},
+		})
+	},
+	"data-sources/harvester_vlanconfig": func(t *testing.T, cluster *acctest.Cluster) {
+		t.Helper()
+		cluster.Apply(t, api.ClusterNetworks, "", map[string]any{
+			"apiVersion": "network.harvesterhci.io/v1beta1", "kind": "ClusterNetwork", "metadata": map[string]any{"name": "example"},
+		})
+		cluster.Apply(t, api.VlanConfigs, "", map[string]any{
+			"apiVersion": "network.harvesterhci.io/v1beta1", "kind": "VlanConfig", "metadata": map[string]any{"name": "workload-uplink"},
+			"spec": map[string]any{"clusterNetwork": "example", "uplink": map[string]any{"nics": []any{"ens1f15"}}},
+		})
+	},
 	"data-sources/harvester_ssh_key": func(t *testing.T, cluster *acctest.Cluster) {
 		t.Helper()
 		cluster.Apply(t, api.KeyPairs, "default", map[string]any{
@@ -99,6 +116,32 @@ var existing = map[string]func(*testing.T, *acctest.Cluster){
 				},
 				"networks": []any{map[string]any{"name": "default", "pod": map[string]any{}}},
 			}}},
+		})
+	},
+	"data-sources/harvester_ippool": func(t *testing.T, cluster *acctest.Cluster) {
+		t.Helper()
+		cluster.Apply(t, api.IPPools, "", map[string]any{
+			"apiVersion": "loadbalancer.harvesterhci.io/v1beta1", "kind": "IPPool", "metadata": map[string]any{"name": "lab"},
+			"spec": map[string]any{"ranges": []any{map[string]any{"subnet": "203.0.113.0/25"}}},
+		})
+	},
+	"data-sources/harvester_loadbalancer": func(t *testing.T, cluster *acctest.Cluster) {
+		t.Helper()
+		cluster.Apply(t, api.LoadBalancers, "default", map[string]any{
+			"apiVersion": "loadbalancer.harvesterhci.io/v1beta1", "kind": "LoadBalancer", "metadata": map[string]any{"name": "web"},
+			"spec": map[string]any{
+				"ipam": "dhcp", "workloadType": "vm",
+				"listeners": []any{map[string]any{"name": "http", "port": 80, "protocol": "TCP", "backendPort": 8080}},
+			},
+		})
+	},
+	"data-sources/harvester_schedule_backup": func(t *testing.T, cluster *acctest.Cluster) {
+		t.Helper()
+		cluster.Apply(t, api.ScheduleVMBackups, "default", map[string]any{
+			"apiVersion": "harvesterhci.io/v1beta1", "kind": "ScheduleVMBackup", "metadata": map[string]any{"name": "files-nightly"},
+			"spec": map[string]any{"cron": "0 20 * * *", "retain": 5, "maxFailure": 4, "vmbackup": map[string]any{
+				"type": "snapshot", "source": map[string]any{"apiGroup": "kubevirt.io", "kind": "VirtualMachine", "name": "files"},
+			}},
 		})
 	},
 	"data-sources/harvester_volume": func(t *testing.T, cluster *acctest.Cluster) {

@@ -31,6 +31,17 @@ var kinds = map[string]struct{ id, path, object string }{
 	"harvester_storageclass": {
 		"a", "/apis/storage.k8s.io/v1/storageclasses/a", `"apiVersion":"storage.k8s.io/v1","kind":"StorageClass","provisioner":"driver.longhorn.io"`,
 	},
+	"harvester_clusternetwork": {
+		"a", "/apis/network.harvesterhci.io/v1beta1/clusternetworks/a", `"apiVersion":"network.harvesterhci.io/v1beta1","kind":"ClusterNetwork"`,
+	},
+	"harvester_vlanconfig": {
+		"a", "/apis/network.harvesterhci.io/v1beta1/vlanconfigs/a",
+		`"apiVersion":"network.harvesterhci.io/v1beta1","kind":"VlanConfig","spec":{"clusterNetwork":"c","uplink":{"nics":["eno1"]}}`,
+	},
+	"harvester_network": {
+		"default/a", "/apis/k8s.cni.cncf.io/v1/namespaces/default/network-attachment-definitions/a",
+		`"apiVersion":"k8s.cni.cncf.io/v1","kind":"NetworkAttachmentDefinition","spec":{"config":"{\"type\":\"bridge\",\"bridge\":\"c-br\",\"vlan\":7}"}`,
+	},
 	"harvester_volume": {
 		"default/a", "/api/v1/namespaces/default/persistentvolumeclaims/a",
 		`"apiVersion":"v1","kind":"PersistentVolumeClaim","spec":{"accessModes":["ReadWriteMany"],"resources":{"requests":{"storage":"1Gi"}}},"status":{"phase":"Bound"}`,
@@ -38,6 +49,19 @@ var kinds = map[string]struct{ id, path, object string }{
 	"harvester_virtualmachine": {
 		"default/a", "/apis/kubevirt.io/v1/namespaces/default/virtualmachines/a",
 		`"apiVersion":"kubevirt.io/v1","kind":"VirtualMachine","spec":{"template":{"metadata":{},"spec":{"domain":{"devices":{}}}}}`,
+	},
+	"harvester_ippool": {
+		"a", "/apis/loadbalancer.harvesterhci.io/v1beta1/ippools/a",
+		`"apiVersion":"loadbalancer.harvesterhci.io/v1beta1","kind":"IPPool","spec":{"ranges":[{"subnet":"192.0.2.0/24"}]}`,
+	},
+	"harvester_loadbalancer": {
+		"default/a", "/apis/loadbalancer.harvesterhci.io/v1beta1/namespaces/default/loadbalancers/a",
+		`"apiVersion":"loadbalancer.harvesterhci.io/v1beta1","kind":"LoadBalancer","spec":{"ipam":"pool","workloadType":"vm",` +
+			`"listeners":[{"name":"a","port":80,"protocol":"TCP","backendPort":80}]}`,
+	},
+	"harvester_schedule_backup": {
+		"default/web/a", "/apis/harvesterhci.io/v1beta1/namespaces/default/schedulevmbackups/a",
+		`"apiVersion":"harvesterhci.io/v1beta1","kind":"ScheduleVMBackup","spec":{"cron":"0 3 * * *","retain":5,"maxFailure":4,"vmbackup":{"type":"snapshot","source":{"name":"web"}}}`,
 	},
 	"harvester_image": {"default/a", imagePath, `"apiVersion":"harvesterhci.io/v1beta1","kind":"VirtualMachineImage","spec":{"displayName":"a","sourceType":"upload"}`},
 	"harvester_encrypted_image": {
@@ -123,6 +147,51 @@ func TestTerminating(t *testing.T) {
 	}
 }
 
+// Devices belong to their node. Only their absence removes them from the state, and it needs nothing to be destroyed; neither
+// does a cluster without the add-on, where nothing is known of them (C4, D1, D5, F2).
+func TestDevices(t *testing.T) {
+	t.Parallel()
+	for name, path := range map[string]string{"harvester_pcidevice": "pcidevices", "harvester_sriov_network_device": "sriovnetworkdevices"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCourse(t, name, "/apis/devices.harvesterhci.io/v1beta1/"+path+"/a", `"apiVersion":"devices.harvesterhci.io/v1beta1","kind":"X","spec":{"numVFs":2}`)
+			c.importID("a")
+			if c.state.IsNull() || c.failed != "" || c.text("name") != "a" {
+				t.Fatalf("the import ends with %v, %s", c.state, c.failed)
+			}
+			c.cluster.set("B", 0)
+			if c.read(); c.state.IsNull() || c.failed != "" || c.warned != "" {
+				t.Errorf("an object that the node made anew ends with %v, %s, %s", c.state, c.failed, c.warned)
+			}
+			for _, code := range []int{http.StatusForbidden, http.StatusServiceUnavailable} {
+				c.cluster.set("A", code)
+				if c.read(); c.state.IsNull() || c.failed == "" {
+					t.Errorf("a %d leaves the state as %v, %s", code, c.state, c.failed)
+				}
+			}
+			c.cluster.set("A", 0)
+			c.cluster.unserved = true
+			if c.read(); c.state.IsNull() || !strings.HasSuffix(c.failed, "are not enabled") {
+				t.Errorf("without the add-on: %v, %s", c.state, c.failed)
+			}
+			before := c.state
+			if c.destroy(); c.failed != "" {
+				t.Errorf("without the add-on the end fails: %s", c.failed)
+			}
+			c.cluster.set("", 0)
+			c.cluster.unserved = false
+			c.state = before
+			if c.destroy(); c.failed != "" {
+				t.Errorf("the end of what is gone fails: %s", c.failed)
+			}
+			c.state = before
+			if c.read(); !c.state.IsNull() || c.failed != "" {
+				t.Errorf("what is gone is still there: %v, %s", c.state, c.failed)
+			}
+		})
+	}
+}
+
 // oneObject is a cluster with one object.
 type oneObject struct {
 	mu           sync.Mutex
@@ -131,6 +200,7 @@ type oneObject struct {
 	holder       string // the finalizer, if it is being deleted
 	code         int    // to answer with instead of the object
 	refusal      string // what the webhooks say to the next write
+	unserved     bool   // the kind is not known, as without the add-on that brings it
 	requests     []string
 }
 
@@ -173,6 +243,10 @@ func (c *oneObject) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	here := req.URL.Path == c.path
 	switch {
+	case c.unserved:
+		w.Header().Set("Content-Type", "text/plain")
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = io.WriteString(w, "404 page not found\n")
 	case c.code != 0 && (here || strings.HasPrefix(c.path, req.URL.Path)):
 		w.WriteHeader(c.code)
 		_, _ = fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","code":%d,"reason":"Trouble","message":"trouble"}`, c.code)

@@ -26,16 +26,26 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
+	"github.com/harvester-community/terraform-provider-harvester/internal/bootstrap"
 	"github.com/harvester-community/terraform-provider-harvester/internal/cloudinitsecret"
+	"github.com/harvester-community/terraform-provider-harvester/internal/clusternetwork"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/functions"
 	"github.com/harvester-community/terraform-provider-harvester/internal/image"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagedownload"
+	"github.com/harvester-community/terraform-provider-harvester/internal/ippool"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/loadbalancer"
+	"github.com/harvester-community/terraform-provider-harvester/internal/network"
+	"github.com/harvester-community/terraform-provider-harvester/internal/pcidevice"
+	"github.com/harvester-community/terraform-provider-harvester/internal/schedulebackup"
 	"github.com/harvester-community/terraform-provider-harvester/internal/session"
+	"github.com/harvester-community/terraform-provider-harvester/internal/setting"
+	"github.com/harvester-community/terraform-provider-harvester/internal/sriovdevice"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sshkey"
 	"github.com/harvester-community/terraform-provider-harvester/internal/storageclass"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine"
+	"github.com/harvester-community/terraform-provider-harvester/internal/vlanconfig"
 	"github.com/harvester-community/terraform-provider-harvester/internal/volume"
 )
 
@@ -70,14 +80,24 @@ func (p *Provider) Metadata(_ context.Context, _ provider.MetadataRequest, resp 
 // Resources lists the resources.
 func (p *Provider) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
+		bootstrap.NewResource,
 		cloudinitsecret.Kind.NewResource,
+		clusternetwork.Kind.NewResource,
 		image.NewDecryptedResource,
 		image.NewEncryptedResource,
 		image.NewResource,
 		imagedownload.NewResource,
+		network.Kind.NewResource,
+		ippool.Kind.NewResource,
+		loadbalancer.Kind.NewResource,
+		pcidevice.NewResource,
+		sriovdevice.NewResource,
+		schedulebackup.Kind.NewResource,
+		setting.Kind.NewResource,
 		sshkey.Kind.NewResource,
 		storageclass.Kind.NewResource,
 		virtualmachine.NewResource,
+		vlanconfig.Kind.NewResource,
 		volume.Kind.NewResource,
 	}
 }
@@ -86,12 +106,21 @@ func (p *Provider) Resources(context.Context) []func() resource.Resource {
 func (p *Provider) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{
 		cloudinitsecret.Kind.NewDataSource,
+		clusternetwork.Kind.NewDataSource,
 		image.NewDataSource,
 		image.NewDecryptedDataSource,
 		image.NewEncryptedDataSource,
 		image.NewListDataSource,
+		network.Kind.NewDataSource,
+		ippool.Kind.NewDataSource,
+		loadbalancer.Kind.NewDataSource,
+		pcidevice.NewDataSource,
+		sriovdevice.NewDataSource,
+		schedulebackup.Kind.NewDataSource,
+		setting.Kind.NewDataSource,
 		storageclass.Kind.NewDataSource,
 		virtualmachine.NewDataSource,
+		vlanconfig.Kind.NewDataSource,
 		volume.Kind.NewDataSource,
 		sshkey.Kind.NewDataSource,
 	}
@@ -150,8 +179,8 @@ func (p *Provider) Schema(_ context.Context, _ provider.SchemaRequest, resp *pro
 			},
 			fieldBootstrap: schema.BoolAttribute{
 				Optional: true,
-				MarkdownDescription: "For configurations of the official provider, which needs `true` to set the first password of a new Harvester (`harvester_bootstrap`). " +
-					"`false` says the same as leaving it out; `true` is refused, because there is no `harvester_bootstrap` here yet.",
+				MarkdownDescription: "With `true`, the provider has no cluster to work on and only serves `harvester_bootstrap`, which meets a fresh one. " +
+					"No kubeconfig, `host` or `token` goes with it. Default: `false`.",
 			},
 		},
 	}
@@ -177,12 +206,17 @@ type model struct {
 func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
 	var config model
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	resp.Diagnostics.Append(config.checkBootstrap()...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	if config.unknown() {
 		tflog.Info(ctx, "The provider's arguments are not known yet; working without the cluster")
+		return
+	}
+	if config.Bootstrap.ValueBool() {
+		mode, diags := config.bootstrap()
+		resp.Diagnostics.Append(diags...)
+		resp.ResourceData, resp.DataSourceData = mode, mode
 		return
 	}
 	checks, diags := config.planChecks(os.Getenv)
@@ -207,13 +241,22 @@ func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest,
 	resp.ResourceData, resp.DataSourceData = shared, shared
 }
 
-// checkBootstrap refuses what the provider cannot do yet.
-func (m model) checkBootstrap() (diags diag.Diagnostics) {
-	if m.Bootstrap.ValueBool() {
-		diags.AddAttributeError(path.Root(fieldBootstrap), "Cannot bootstrap", "This provider has no harvester_bootstrap yet, so it cannot set the first password of a new Harvester.\n\n"+
-			"Set that password in Harvester's dashboard, or with the official provider in a configuration of its own. Then remove bootstrap here, and give a kubeconfig, or host and token.")
+// bootstrap is the way to a cluster that has no credentials yet. Those of the environment are for another one.
+func (m model) bootstrap() (*session.Bootstrap, diag.Diagnostics) {
+	var diags diag.Diagnostics
+	for field, value := range map[string]types.String{
+		kube.FieldKubeconfig: m.Kubeconfig, kube.FieldKubecontext: m.Kubecontext, kube.FieldHost: m.Host, kube.FieldToken: m.Token,
+	} {
+		if value.ValueString() != "" {
+			diags.AddAttributeError(path.Root(field), "Contradicting arguments",
+				fmt.Sprintf("With bootstrap = true there is no cluster to connect to yet, so %s has no use. Remove it, or bootstrap.", field))
+		}
 	}
-	return diags
+	way, err := m.settings().Connection(os.Getenv)
+	if err != nil {
+		diags.Append(mistake(diagnose.Config(err)))
+	}
+	return &session.Bootstrap{CACertificate: way.CACertificate, Insecure: way.Insecure, ProxyURL: way.ProxyURL}, diags
 }
 
 func mistake(field, summary, detail string) diag.Diagnostic {
@@ -225,7 +268,7 @@ func mistake(field, summary, detail string) diag.Diagnostic {
 
 func (m model) unknown() bool {
 	return m.Kubeconfig.IsUnknown() || m.Kubecontext.IsUnknown() || m.Host.IsUnknown() || m.Token.IsUnknown() ||
-		m.CACertificate.IsUnknown() || m.Insecure.IsUnknown() || m.ProxyURL.IsUnknown() || m.PlanChecks.IsUnknown() || m.Uploads.IsUnknown()
+		m.CACertificate.IsUnknown() || m.Insecure.IsUnknown() || m.ProxyURL.IsUnknown() || m.PlanChecks.IsUnknown() || m.Uploads.IsUnknown() || m.Bootstrap.IsUnknown()
 }
 
 // settings are the arguments that say how to reach the cluster.

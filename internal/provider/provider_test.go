@@ -87,7 +87,7 @@ func checkResource(ctx context.Context, t *testing.T, r resource.Resource) {
 	if !ours[name.TypeName] {
 		checkTakesOver(t, name.TypeName, r, got.Schema)
 	}
-	if _, ok := r.(resource.ResourceWithImportState); !ok && name.TypeName != "harvester_image_download" {
+	if _, ok := r.(resource.ResourceWithImportState); !ok && name.TypeName != "harvester_image_download" && name.TypeName != "harvester_bootstrap" {
 		t.Errorf("%s cannot be imported", name.TypeName)
 	}
 	if _, found := got.Schema.Blocks["timeouts"]; !found {
@@ -120,6 +120,8 @@ func checkAttributes(t *testing.T, at string, attributes map[string]schema.Attri
 		described(t, at+"."+name, block.GetMarkdownDescription())
 		switch block := block.(type) {
 		case schema.ListNestedBlock:
+			checkAttributes(t, at+"."+name, block.NestedObject.Attributes, block.NestedObject.Blocks)
+		case schema.SetNestedBlock:
 			checkAttributes(t, at+"."+name, block.NestedObject.Attributes, block.NestedObject.Blocks)
 		case schema.SingleNestedBlock:
 			checkAttributes(t, at+"."+name, block.Attributes, block.Blocks)

@@ -25,8 +25,9 @@ import (
 func faultsCommand(dir *string) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "faults",
-		Short: "Make imports of images go wrong",
-		Long:  "Make imports of images go wrong.\n\nAn image is NAMESPACE/NAME; it need not exist yet. \"*\" is every image without a fault of its own.",
+		Short: "Make imports of images, load balancers and devices go wrong",
+		Long: "Make imports of images, load balancers and devices go wrong.\n\nAn object is NAMESPACE/NAME, a device devices/NAME; it need not exist yet. " +
+			"\"*\" is every object without a fault of its own.",
 	}
 	command.AddCommand(listFaultsCommand(dir), setFaultCommand(dir), clearFaultsCommand(dir))
 	return command
@@ -69,6 +70,12 @@ func setFaultCommand(dir *string) *cobra.Command {
 	flags.StringVar(&fault.FailImport, "fail-import", "", "let the import fail with this message")
 	flags.IntVar(&fault.FailImportTimes, "fail-times", 0, "how often the import fails; 0 is always")
 	flags.IntVar(&hold, "hold-progress", 0, "hold the import at this percentage until the fault is cleared")
+	flags.BoolVar(&fault.AgentSilent, "agent-silent", false, "let no node act on the vlanconfig vlanconfigs/NAME")
+	flags.StringVar(&fault.SetupError, "setup-error", "", "let the vlanconfig vlanconfigs/NAME fail on every node with this message")
+	flags.StringVar(&fault.RouteConnectivity, "route", "", "what comes of looking for a network's gateway: \"DHCP failed\", \"ping failed\" or \"false\"")
+	flags.BoolVar(&fault.WebhookDown, "webhook-down", false, "let the webhooks of networks, load balancers or devices not answer about webhooks/NAME")
+	flags.BoolVar(&fault.Idle, "idle", false, "give a load balancer no address, do nothing about the device devices/NAME")
+	flags.BoolVar(&fault.Unhealthy, "unhealthy", false, "let the backends of a load balancer fail their health check")
 	return command
 }
 

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -22,7 +23,9 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/faults"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/front"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/harvester"
+	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/objectstore"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/process"
+	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/rancher"
 )
 
 const loopback = "127.0.0.1"
@@ -95,6 +98,7 @@ func (s *sandbox) startFront(api http.Handler) error {
 		Harvester:     api,
 		Subresources:  s.subresources,
 		Sandbox:       s.endpoints(),
+		Rancher:       &rancher.Clusters{Kubeconfig: s.kubeconfigText},
 		Faults:        s.faults,
 		Log:           s.log.With("part", "front"),
 	}), s.listeners.front)
@@ -110,6 +114,7 @@ func (s *sandbox) endpoints() http.Handler {
 		_ = json.NewEncoder(w).Encode(map[string]any{
 			"harvester":  harvester.Version,
 			"kubernetes": harvester.KubernetesVersion,
+			"backups":    "http://" + s.listeners.backend.Addr().String() + strings.TrimSuffix(objectstore.Path, "/"),
 			"pace":       s.pace.String(),
 			"pid":        os.Getpid(),
 			"started":    s.began,
@@ -159,9 +164,27 @@ func (s *sandbox) writeKubeconfigs() error {
 }
 
 func (s *sandbox) writeKubeconfig(name, address string) error {
-	token, err := s.plane.Token(controlplane.Admin)
+	config, err := s.kubeconfig(address)
 	if err != nil {
 		return err
+	}
+	return clientcmd.WriteToFile(*config, s.file(name))
+}
+
+// kubeconfigText is the kubeconfig as Rancher gives it out.
+func (s *sandbox) kubeconfigText() (string, error) {
+	config, err := s.kubeconfig("https://" + s.listeners.front.Addr().String() + "/k8s/clusters/local")
+	if err != nil {
+		return "", err
+	}
+	text, err := clientcmd.Write(*config)
+	return string(text), err
+}
+
+func (s *sandbox) kubeconfig(address string) (*clientcmdapi.Config, error) {
+	token, err := s.plane.Token(controlplane.Admin)
+	if err != nil {
+		return nil, err
 	}
 	config := clientcmdapi.NewConfig()
 	config.Clusters[contextName] = &clientcmdapi.Cluster{
@@ -170,7 +193,7 @@ func (s *sandbox) writeKubeconfig(name, address string) error {
 	config.AuthInfos[contextName] = &clientcmdapi.AuthInfo{Token: token}
 	config.Contexts[contextName] = &clientcmdapi.Context{Cluster: contextName, AuthInfo: contextName}
 	config.CurrentContext = contextName
-	return clientcmd.WriteToFile(*config, s.file(name))
+	return config, nil
 }
 
 func (s *sandbox) summarize() {
@@ -178,7 +201,7 @@ func (s *sandbox) summarize() {
 	fmt.Fprintf(s.terminal, `
   Harvester    %s at https://%s
   Kubernetes   %s at %s
-  Hardware     simulated: Longhorn, volumes, CDI, KubeVirt
+  Hardware     simulated: Longhorn, volumes, CDI, KubeVirt, network cards, load balancers, PCI devices
   kubeconfig   %s
 
 `, harvester.Version, s.listeners.front.Addr(), harvester.KubernetesVersion, s.plane.Address(), s.file("kubeconfig"))

@@ -14,14 +14,19 @@ import (
 	"sync"
 	"time"
 
+	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/admission"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/cdi"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/controlplane"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/crds"
+	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/devices"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/faults"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/harvester"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/kubevirt"
-	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/kubevirt/admission"
+	machineadmission "github.com/harvester-community/terraform-provider-harvester/internal/sandbox/kubevirt/admission"
+	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/loadbalancer"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/longhorn"
+	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/network"
+	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/objectstore"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/pace"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/process"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/volumes"
@@ -57,8 +62,10 @@ type sandbox struct {
 	plane        *controlplane.ControlPlane
 	longhorn     *longhorn.Longhorn
 	cdi          *cdi.CDI
+	services     []*admission.Service // of simulated services
 	subresources http.Handler
 	front        *http.Server
+	networked    chan error // how the start of the network controller ended
 
 	failed  chan error
 	parts   context.Context // ends when the simulators and controllers shall
@@ -115,6 +122,7 @@ func newSandbox(options startOptions) (*sandbox, error) {
 		faults:       faults.NewSwitch(),
 		listeners:    listeners,
 		internal:     http.NewServeMux(),
+		networked:    make(chan error, 1),
 		failed:       make(chan error, 1),
 		parts:        parts,
 		stop:         stop,
@@ -187,6 +195,9 @@ func (s *sandbox) installDefinitions(ctx context.Context) error {
 	if err := crds.Install(ctx, config); err != nil {
 		return err
 	}
+	if err := devices.Install(ctx, config); err != nil {
+		return err
+	}
 	return harvester.CreateObjects(ctx, config)
 }
 
@@ -211,8 +222,36 @@ func (s *sandbox) startSimulators(context.Context) (err error) {
 	backend := http.NewServeMux()
 	backend.Handle("/", s.longhorn.Backend())
 	backend.Handle("/images/", s.cdi.Downloads())
+	backend.Handle(objectstore.Path, objectstore.New())
 	s.serve("backend", &http.Server{Handler: backend}, s.listeners.backend)
 	harvester.RedirectBackend(s.listeners.backend.Addr().String())
+	return s.startServices()
+}
+
+// startServices starts those of Harvester's services that have webhooks of their own.
+func (s *sandbox) startServices() error {
+	config := s.plane.Config(controlplane.Simulators)
+	balancers, err := loadbalancer.New(loadbalancer.Options{Config: config, Faults: s.faults, Log: s.log.With("part", "loadbalancer"), Pace: s.pace})
+	if err != nil {
+		return err
+	}
+	hardware, err := devices.New(devices.Options{Config: config, Faults: s.faults, Log: s.log.With("part", "devices"), Pace: s.pace})
+	if err != nil {
+		return err
+	}
+	s.run("loadbalancer", balancers.Run)
+	s.run("devices", hardware.Run)
+	s.services = append(s.services, balancers.Webhooks(), hardware.Webhooks())
+	return nil
+}
+
+// registerServices serves and registers the webhooks of the services.
+func (s *sandbox) registerServices(ctx context.Context, url string) error {
+	for _, service := range s.services {
+		if err := service.Register(ctx, s.plane.Config(controlplane.Admin), url, s.plane.Authority().CA()); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -256,17 +295,40 @@ func (s *sandbox) startWebhooks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	machines, err := admission.New(ctx, s.plane.Config(controlplane.Simulators), harvester.Namespace)
+	machines, err := machineadmission.New(ctx, s.plane.Config(controlplane.Simulators), harvester.Namespace)
 	if err != nil {
 		return err
 	}
 	machines.Register(s.internal)
 	s.internal.Handle(longhornMutationPath, s.longhorn.Mutator())
 	s.internal.Handle("/v1beta1/", s.cdi.UploadProxy())
+	for _, service := range s.services {
+		service.Serve(s.internal)
+	}
 	if err := s.serveTLS("webhooks", s.internal, s.listeners.internal); err != nil {
 		return err
 	}
-	return webhooks.Start(s.parts, admission.Webhook(url, authority.CA()), s.longhorn.Webhook(url+longhornMutationPath, authority.CA()))
+	if err := webhooks.Start(s.parts, machineadmission.Webhook(url, authority.CA()), s.longhorn.Webhook(url+longhornMutationPath, authority.CA())); err != nil {
+		return err
+	}
+	if err := s.startNetwork(url); err != nil {
+		return err
+	}
+	return s.registerServices(s.parts, url)
+}
+
+// startNetwork starts the network controller, while Harvester starts too.
+func (s *sandbox) startNetwork(url string) error {
+	controller, err := network.New(network.Options{
+		Config: s.plane.Config(controlplane.Simulators), URL: url, CA: s.plane.Authority().CA(), Mux: s.internal,
+		Faults: s.faults, Log: s.log.With("part", "network"), Pace: s.pace,
+	})
+	if err != nil {
+		return err
+	}
+	s.run("network", controller.Run)
+	go func() { s.networked <- controller.Start(s.parts) }()
+	return nil
 }
 
 func (s *sandbox) startHarvester(ctx context.Context) error {
@@ -284,6 +346,9 @@ func (s *sandbox) startHarvester(ctx context.Context) error {
 
 // startControllers starts what works on objects that others delete or create.
 func (s *sandbox) startControllers() error {
+	if err := <-s.networked; err != nil {
+		return fmt.Errorf("network: %w", err)
+	}
 	if err := s.plane.RunControllers(s.parts); err != nil {
 		return err
 	}

@@ -37,6 +37,14 @@ type (
 	DisplayName string
 	// ObjectID is an object of any kind; see Object.
 	ObjectID string
+	// PoolName is an IP pool's name.
+	PoolName string
+	// BalancerID is a load balancer's namespace/name.
+	BalancerID string
+	// SettingName is a setting's name.
+	SettingName string
+	// ScheduleID is a backup schedule's namespace/name.
+	ScheduleID string
 )
 
 // Session is what a configured provider hands to its resources. Terraform
@@ -48,9 +56,11 @@ type Session struct {
 	PlanChecks PlanChecks
 
 	// Images are those that this walk makes ready, so that what is planned to use one is not
-	// refused for its present state. Classes are the storage classes that it makes.
-	Images  Promises[ImageID]
-	Classes Promises[ClassName]
+	// refused for its present state. Classes are the storage classes that it makes, Settings those that it
+	// gives a value.
+	Images   Promises[ImageID]
+	Classes  Promises[ClassName]
+	Settings Promises[SettingName]
 	// ImageFates are what becomes of the images that exist.
 	ImageFates Fates[ImageID]
 	// DisplayNames are those of the images that this walk makes ready.
@@ -60,6 +70,13 @@ type Session struct {
 
 	// Objects are those of any kind that this walk makes.
 	Objects Promises[ObjectID]
+	// LeavingSchedules are the backup schedules that this walk deletes, so that another one can take their place.
+	LeavingSchedules Promises[ScheduleID]
+
+	// Pools are the IP pools that this walk makes or changes. LeavingPools are those that it deletes or gives other ranges, and
+	// LeavingBalancers the load balancers that give their address back.
+	Pools, LeavingPools Promises[PoolName]
+	LeavingBalancers    Promises[BalancerID]
 
 	// Machines are the virtual machines of this walk, and the volumes they let go of.
 	Machines Machines
@@ -110,6 +127,9 @@ func New(client *kube.Client, checks PlanChecks, uploads int) *Session {
 func From(providerData any) (*Session, diag.Diagnostics) {
 	if providerData == nil {
 		return nil, nil
+	}
+	if bootstrap, only := providerData.(*Bootstrap); only {
+		return nil, bootstrap.unfit()
 	}
 	session, ok := providerData.(*Session)
 	if !ok {

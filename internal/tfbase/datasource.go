@@ -38,6 +38,8 @@ type DataSource[M any] struct {
 	// Look reads the object into the model, in which everything is null, like after an
 	// import. The error is the API's.
 	Look func(ctx context.Context, s *session.Session, namespace, name string, model *M) error
+	// Elsewhere says where else there is something of that name; nil if nobody looks.
+	Elsewhere func(ctx context.Context, s *session.Session, namespace, name string) string
 }
 
 // readLimit is how long a data source may read if the configuration does not say.
@@ -114,9 +116,13 @@ func (d *dataSource[M]) Read(ctx context.Context, req datasource.ReadRequest, re
 	err := d.Look(ctx, d.session, namespace, name, model)
 	switch {
 	case apierrors.IsNotFound(err):
-		resp.Diagnostics.AddAttributeError(path.Root("name"), "Not found", fmt.Sprintf(
-			"There is no %s %q in this cluster.\n\nCheck the namespace and the name. If this configuration makes it, use the resource's own "+
-				"attributes instead of a data source.", d.What, title(namespace, name)))
+		elsewhere := ""
+		if d.Elsewhere != nil {
+			elsewhere = d.Elsewhere(ctx, d.session, namespace, name)
+		}
+		resp.Diagnostics.AddAttributeError(path.Root("name"), "Not found", diagnose.Paragraphs(
+			fmt.Sprintf("There is no %s %q in this cluster.", d.What, title(namespace, name)), elsewhere,
+			"Check the namespace and the name. If this configuration makes it, use the resource's own attributes instead of a data source."))
 	case err != nil:
 		resp.Diagnostics.Append(diagnose.API("read", fmt.Sprintf("%s %q", d.What, title(namespace, name)), "", err))
 	default:
@@ -200,6 +206,11 @@ func shown(attributes map[string]resourceschema.Attribute, blocks map[string]res
 		switch block := block.(type) {
 		case resourceschema.ListNestedBlock:
 			all[name] = schema.ListNestedAttribute{
+				Computed: true, MarkdownDescription: fact(block),
+				NestedObject: schema.NestedAttributeObject{Attributes: shown(block.NestedObject.Attributes, block.NestedObject.Blocks, nil)},
+			}
+		case resourceschema.SetNestedBlock:
+			all[name] = schema.SetNestedAttribute{
 				Computed: true, MarkdownDescription: fact(block),
 				NestedObject: schema.NestedAttributeObject{Attributes: shown(block.NestedObject.Attributes, block.NestedObject.Blocks, nil)},
 			}

@@ -31,13 +31,16 @@ func (r *framed[M, P, T, O]) UpgradeState(context.Context) map[int64]resource.St
 	return FromOfficial(r.Kind.Schema, r.Clean)
 }
 
-// ImportState takes namespace/name, or the name of a kind without a namespace.
+// ImportState takes namespace/name, or the name of a kind without a namespace, or what the kind says.
 func (r *framed[M, P, T, O]) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	if P(new(M)).InNamespace() == nil {
+	switch {
+	case r.ParseID != nil:
+		importNamespaced(ctx, req, resp, r.ParseID)
+	case P(new(M)).InNamespace() == nil:
 		ImportClusterScoped(ctx, req, resp)
-		return
+	default:
+		ImportNamespaced(ctx, req, resp)
 	}
-	ImportNamespaced(ctx, req, resp)
 }
 
 // ValidateConfig checks the arguments against one another.
@@ -80,7 +83,7 @@ func (r *framed[M, P, T, O]) plan(ctx context.Context, p *Planning[P], req resou
 	case p.State == nil:
 		r.Session.Promise(r.Resource, p.Plan)
 	case !replaced:
-		resp.Plan.Raw = KeepKnown(resp.Plan.Raw, req.State.Raw, r.still(p.Plan, p.State))
+		Calm(&resp.Plan, req.State, r.Kind.Schema, r.stirred(p.Plan, p.State))
 	}
 	if !diags.HasError() {
 		diags.Append(r.planChecks(ctx, p)...)
@@ -88,14 +91,12 @@ func (r *framed[M, P, T, O]) plan(ctx context.Context, p *Planning[P], req resou
 	return diags
 }
 
-// still names what the cluster shows of the object and the change does not move.
-func (r *framed[M, P, T, O]) still(plan, state P) []string {
-	names := Observed(r.Kind.Schema)
+// stirred names what the cluster shows of the object and the change moves.
+func (r *framed[M, P, T, O]) stirred(plan, state P) []string {
 	if r.Stirs == nil {
-		return names
+		return nil
 	}
-	stirred := r.Stirs(plan, state)
-	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(stirred, name) })
+	return r.Stirs(plan, state)
 }
 
 func (r *framed[M, P, T, O]) planDelete(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {

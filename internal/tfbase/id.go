@@ -36,7 +36,11 @@ func ParseReference(reference, defaultNamespace string) (namespace, name string,
 
 // ImportNamespaced starts an import by namespace/name.
 func ImportNamespaced(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	namespace, name, err := ParseID(req.ID)
+	importNamespaced(ctx, req, resp, ParseID)
+}
+
+func importNamespaced(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse, parse func(string) (namespace, name string, err error)) {
+	namespace, name, err := parse(req.ID)
 	if err != nil {
 		resp.Diagnostics.AddError("Invalid import id", "The import id is wrong: "+err.Error()+".")
 		return

@@ -39,6 +39,8 @@ type Kind[M any, P Model[M, T], T any, O objects.Object[T]] struct {
 	// Omit names attributes that the data source lacks, because only a configuration can have them.
 	Omit []string
 
+	// ParseID splits the id of an import where that is neither namespace/name nor a name. The error says what is expected.
+	ParseID func(id string) (namespace, name string, err error)
 	// Clean prepares a state of the official provider, beyond what FromOfficial does.
 	Clean func(state map[string]any)
 	// Validate finds contradictions in the configuration that need no cluster. What is unknown may
@@ -62,6 +64,8 @@ type Kind[M any, P Model[M, T], T any, O objects.Object[T]] struct {
 
 	// Look reads the object; Recent is enough unless fresh. Default: the API's object.
 	Look func(ctx context.Context, s *session.Session, namespace, name string, fresh bool) (O, error)
+	// Elsewhere is what a data source says besides when there is no such object; "" is nothing.
+	Elsewhere func(ctx context.Context, s *session.Session, namespace, name string) string
 	// Intent lists what cannot be changed in an object later.
 	Intent func(wanted O) []any
 	// Prepare completes what is to be sent, after the last checks.
@@ -163,7 +167,7 @@ func (k *Kind[M, P, T, O]) NewResource() resource.Resource {
 // NewDataSource returns the data source, not yet configured.
 func (k *Kind[M, P, T, O]) NewDataSource() datasource.DataSource {
 	return DataSource[M]{
-		TypeName: k.TypeName, What: k.what(), Schema: k.Schema, Omit: k.Omit,
+		TypeName: k.TypeName, What: k.what(), Schema: k.Schema, Omit: k.Omit, Elsewhere: k.Elsewhere,
 		Look: func(ctx context.Context, s *session.Session, namespace, name string, m *M) error {
 			object, err := k.look(ctx, s, key{namespace, name}, false)
 			if err != nil {

@@ -89,12 +89,28 @@ func (m *ObjectModel) Metadata() Metadata {
 	return Metadata{Description: m.Description, Tags: m.Tags, Labels: m.Labels}
 }
 
+// DescribesItself is a model of a kind that keeps its description in a field of its own: the model's methods deal
+// with it, and it is no annotation.
+type DescribesItself interface{ DescribesItself() }
+
+// metadataOf are the attributes of a model that live in labels and annotations.
+func metadataOf[M, T any, P Model[M, T]](m P) Metadata {
+	metadata := m.Base().Metadata()
+	if _, own := any(m).(DescribesItself); own {
+		metadata.Description = types.StringNull()
+	}
+	return metadata
+}
+
 // Fill takes over what the API has.
 func Fill[M, T any, P Model[M, T], O objects.Object[T]](ctx context.Context, m P, object O) diag.Diagnostics {
 	base := m.Base()
 	imported := base.State.IsNull() // everything else fills it first
 	metadata := base.Metadata().Read(object, imported)
-	base.Description, base.Tags, base.Labels = metadata.Description, metadata.Tags, metadata.Labels
+	base.Tags, base.Labels = metadata.Tags, metadata.Labels
+	if _, own := any(m).(DescribesItself); !own {
+		base.Description = metadata.Description
+	}
 	base.Name = types.StringValue(object.GetName())
 	if namespace := m.InNamespace(); namespace != nil {
 		*namespace = types.StringValue(object.GetNamespace())
@@ -111,9 +127,10 @@ func Wanted[M, T any, P Model[M, T], O objects.Object[T]](ctx context.Context, m
 	if diags.HasError() {
 		return nil, diags
 	}
-	labels, more := m.Base().Metadata().Labelled(ctx)
+	metadata := metadataOf[M, T](m)
+	labels, more := metadata.Labelled(ctx)
 	diags.Append(more...)
-	describe(O(object), m, labels, m.Base().Metadata().Annotated())
+	describe(O(object), m, labels, metadata.Annotated())
 	return object, diags
 }
 
@@ -128,7 +145,7 @@ func describe(object metav1.Object, key Keyed, labels, annotations map[string]st
 // Changes is the merge patch from the state before to the plan; empty if nothing changes.
 func Changes[M, T any, P Model[M, T]](ctx context.Context, plan, before P) (map[string]any, diag.Diagnostics) {
 	patch, diags := plan.Changes(ctx, before)
-	metadata, more := Patch(ctx, before.Base().Metadata(), plan.Base().Metadata())
+	metadata, more := Patch(ctx, metadataOf[M, T](before), metadataOf[M, T](plan))
 	diags.Append(more...)
 	if len(metadata) == 0 {
 		return patch, diags

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
 
@@ -34,6 +35,12 @@ func KeepKnown(object, from tftypes.Value, names []string) tftypes.Value {
 // KeepPlanned is what was saved of an object, with these attributes as they were planned, where they were.
 func KeepPlanned(saved, planned tftypes.Value, names []string) tftypes.Value {
 	return overlay(saved, planned, names, func(tftypes.Value) bool { return true })
+}
+
+// Calm keeps known in the plan of a change what the cluster shows of the object, save the attributes that the change moves.
+func Calm(plan *tfsdk.Plan, state tfsdk.State, s schema.Schema, moved []string) {
+	still := slices.DeleteFunc(Observed(s), func(name string) bool { return slices.Contains(moved, name) })
+	plan.Raw = KeepKnown(plan.Raw, state.Raw, still)
 }
 
 // overlay takes attributes over where the other object knows them, and the object itself has what gives way.

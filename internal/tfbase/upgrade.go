@@ -7,11 +7,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 )
 
 // SchemaVersion is the version of the schemas here. The official provider's are
@@ -52,6 +55,7 @@ func upgradeOfficial(ctx context.Context, current schema.Schema, clean func(map[
 			state[name] = ""
 		}
 	}
+	dropControllersLabels(state)
 	normalize(state, current.Attributes, current.Blocks)
 	cleaned, err := json.Marshal(state)
 	if err != nil {
@@ -68,6 +72,13 @@ func upgradeOfficial(ctx context.Context, current schema.Schema, clean func(map[
 	return &dynamic, err
 }
 
+// dropControllersLabels drops the labels of Harvester's controllers, such as network.harvesterhci.io/ready. The
+// official provider takes them for labels of the user's, so that its next plan would take them off the object.
+func dropControllersLabels(state map[string]any) {
+	labels, _ := state["labels"].(map[string]any)
+	maps.DeleteFunc(labels, func(key string, _ any) bool { return api.ReservedLabel(key) })
+}
+
 // normalize turns the SDK's zero values into null, in place, and adds as null what
 // the official schema lacks.
 func normalize(object map[string]any, attributes map[string]schema.Attribute, blocks map[string]schema.Block) {
@@ -79,6 +90,8 @@ func normalize(object map[string]any, attributes map[string]schema.Attribute, bl
 	for name, block := range blocks {
 		switch block := block.(type) {
 		case schema.ListNestedBlock:
+			normalizeEach(object, name, block.NestedObject.Attributes, block.NestedObject.Blocks)
+		case schema.SetNestedBlock:
 			normalizeEach(object, name, block.NestedObject.Attributes, block.NestedObject.Blocks)
 		case schema.SingleNestedBlock:
 			if inner, ok := object[name].(map[string]any); ok {
@@ -93,7 +106,7 @@ func normalize(object map[string]any, attributes map[string]schema.Attribute, bl
 func normalizeEach(object map[string]any, name string, attributes map[string]schema.Attribute, blocks map[string]schema.Block) {
 	items, _ := object[name].([]any)
 	if items == nil {
-		object[name] = []any{} // a list block is never null
+		object[name] = []any{} // such a block is never null
 	}
 	for _, item := range items {
 		if inner, ok := item.(map[string]any); ok {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 )
 
@@ -34,6 +35,21 @@ type Fault struct {
 	FailImportTimes int `json:"failImportTimes,omitempty"`
 	// HoldProgress holds an import at this percentage until the fault is cleared.
 	HoldProgress *int `json:"holdProgress,omitempty"`
+
+	// AgentSilent keeps the network agents from setting up a VlanConfig and from taking it down; its key is
+	// vlanconfigs/NAME.
+	AgentSilent bool `json:"agentSilent,omitempty"`
+	// SetupError is why a VlanConfig cannot be set up on any node; its key is vlanconfigs/NAME.
+	SetupError string `json:"setupError,omitempty"`
+	// RouteConnectivity is what comes of looking for a network's gateway: "DHCP failed", "ping failed" or "false".
+	RouteConnectivity string `json:"routeConnectivity,omitempty"`
+	// WebhookDown keeps the webhooks of a simulated service from answering about an object; its key is webhooks/NAME.
+	WebhookDown bool `json:"webhookDown,omitempty"`
+	// Idle keeps the service that works on an object from doing so: kube-vip assigns no address to a load balancer, and
+	// the agent of a node does nothing about a device, whose key is devices/NAME.
+	Idle bool `json:"idle,omitempty"`
+	// Unhealthy makes the backends of a load balancer fail their health check.
+	Unhealthy bool `json:"unhealthy,omitempty"`
 }
 
 // Validate reports what is wrong with a fault.
@@ -49,6 +65,8 @@ func (f Fault) Validate() error {
 		return errors.New("failImportTimes must not be negative")
 	case f.FailImportTimes > 0 && f.FailImport == "":
 		return errors.New("failImportTimes needs failImport, the message to fail with")
+	case !slices.Contains([]string{"", "DHCP failed", "ping failed", "false"}, f.RouteConnectivity):
+		return fmt.Errorf("routeConnectivity must be \"DHCP failed\", \"ping failed\" or \"false\", not %q", f.RouteConnectivity)
 	case f.HoldProgress != nil && (*f.HoldProgress < 0 || *f.HoldProgress > 100):
 		return fmt.Errorf("holdProgress must be a percentage, not %d", *f.HoldProgress)
 	}
@@ -76,6 +94,13 @@ func (s *Switch) For(namespace, name string) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.faults[s.keyFor(namespace, name)]
+}
+
+// ForKey is For with the key itself, of what is no image.
+func (s *Switch) ForKey(key string) Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.faults[key]
 }
 
 // Set turns a fault on for a key, in place of the one it had.

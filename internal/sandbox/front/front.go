@@ -22,6 +22,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/faults"
+	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/rancher"
 )
 
 // rancherPrefix is the path under which Rancher serves the cluster it runs in.
@@ -40,8 +41,10 @@ type Options struct {
 	Harvester    http.Handler
 	Subresources http.Handler
 	Sandbox      http.Handler
-	Faults       *faults.Switch
-	Log          *slog.Logger
+	// Rancher is asked without a token.
+	Rancher http.Handler
+	Faults  *faults.Switch
+	Log     *slog.Logger
 }
 
 // New returns the front's handler.
@@ -50,6 +53,7 @@ func New(options Options) http.Handler {
 		harvester:    guarded(options.Tokens, &uploads{options.Harvester, options.Faults, options.Log}),
 		subresources: guarded(options.Tokens, options.Subresources),
 		sandbox:      guarded(options.Tokens, options.Sandbox),
+		rancher:      options.Rancher,
 		kubernetes:   proxy(options.KubeAPIServer, options.Authority, options.Log),
 	}
 	return logged(options.Log, withoutRancherPrefix(f))
@@ -57,7 +61,7 @@ func New(options Options) http.Handler {
 
 // front chooses who answers a request.
 type front struct {
-	harvester, subresources, sandbox, kubernetes http.Handler
+	harvester, subresources, sandbox, rancher, kubernetes http.Handler
 }
 
 // ServeHTTP implements http.Handler. It does not use http.ServeMux, which
@@ -68,6 +72,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (f *front) route(path string) http.Handler {
 	switch {
+	case rancher.Owns(path):
+		return f.rancher
 	case below(path, "/v1"), below(path, "/v3"), below(path, "/v3-public"), below(path, "/dashboard"):
 		return f.harvester
 	case below(path, "/apis/subresources.kubevirt.io"), below(path, "/apis/upload.cdi.kubevirt.io"):

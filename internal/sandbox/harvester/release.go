@@ -26,9 +26,12 @@ func release() (*unstructured.Unstructured, error) {
 		"info": map[string]any{"status": "deployed"},
 		"chart": map[string]any{
 			"metadata": map[string]any{"apiVersion": "v2", "name": chart, "version": Version},
-			"values": map[string]any{"kubevirt-operator": map[string]any{"containers": map[string]any{
-				"handler": map[string]any{"image": map[string]any{"repository": "registry.suse.com/suse/sles/15.7/virt-handler", "tag": "1.7.0"}},
-			}}},
+			"values": map[string]any{
+				"kubevirt-operator": map[string]any{"containers": map[string]any{
+					"handler": map[string]any{"image": map[string]any{"repository": "registry.suse.com/suse/sles/15.7/virt-handler", "tag": "1.7.0"}},
+				}},
+				"generalJob": map[string]any{"image": map[string]any{"repository": "rancher/harvester-general-job", "tag": Version}},
+			},
 		},
 	})
 	if err != nil {

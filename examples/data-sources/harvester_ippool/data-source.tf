@@ -1,0 +1,7 @@
+data "harvester_ippool" "lab" {
+  name = "lab"
+}
+
+output "free_addresses" {
+  value = data.harvester_ippool.lab.available
+}

@@ -1,0 +1,2 @@
+# By name.
+terraform import harvester_clusternetwork.storage storage

@@ -1,0 +1,1 @@
+terraform import harvester_loadbalancer.web default/web

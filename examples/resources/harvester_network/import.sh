@@ -1,0 +1,2 @@
+# By namespace and name.
+terraform import harvester_network.office default/office

@@ -1,0 +1,1 @@
+terraform import harvester_sriov_network_device.uplink harvester-node-0-enp3s0f0

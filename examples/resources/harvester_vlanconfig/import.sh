@@ -1,0 +1,2 @@
+# By name.
+terraform import harvester_vlanconfig.all workload-all

@@ -1,0 +1,59 @@
+// Copyright (c) the terraform-provider-harvester authors
+// SPDX-License-Identifier: MPL-2.0
+
+package acctest
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/provider"
+)
+
+// Official is a resource as a state of the official provider has it.
+type Official struct {
+	Type, Name string
+	Attributes map[string]any
+}
+
+// TakeOver plans the configuration, by terraform itself, on a state as the official provider writes it and
+// terraform state replace-provider hands it over. The plan must be empty.
+func (c *Cluster) TakeOver(t *testing.T, config string, states ...Official) {
+	t.Helper()
+	dir := t.TempDir()
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "terraform-provider-harvester"), "../..").CombinedOutput(); err != nil {
+		t.Fatalf("build the provider: %v\n%s", err, out)
+	}
+	var resources []map[string]any
+	for _, state := range states {
+		resources = append(resources, map[string]any{
+			"mode": "managed", "type": state.Type, "name": state.Name, "provider": fmt.Sprintf("provider[%q]", provider.Address),
+			"instances": []any{map[string]any{"schema_version": 0, "attributes": state.Attributes, "sensitive_attributes": []any{}}},
+		})
+	}
+	state, err := json.Marshal(map[string]any{
+		"version": 4, "terraform_version": "1.9.0", "serial": 1, "lineage": "00000000-0000-0000-0000-000000000001", "outputs": map[string]any{}, "resources": resources,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{
+		"terraform.tfstate": string(state),
+		"main.tf":           fmt.Sprintf("terraform {\n  required_providers {\n    harvester = { source = %q }\n  }\n}\n%s", provider.Address, config),
+		"terraformrc":       fmt.Sprintf("provider_installation {\n  dev_overrides { %q = %q }\n  direct {}\n}\n", provider.Address, dir),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plan := exec.CommandContext(t.Context(), "terraform", "plan", "-detailed-exitcode", "-input=false", "-no-color")
+	plan.Dir = dir
+	plan.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+filepath.Join(dir, "terraformrc"), "HARVESTER_KUBECONFIG="+c.Kubeconfig)
+	if out, err := plan.CombinedOutput(); err != nil {
+		t.Errorf("the state of the official provider is not taken over as it is: %v\n%s", err, out)
+	}
+}

@@ -25,7 +25,8 @@ type Official struct {
 func (c *Cluster) TakeOver(t *testing.T, config string, states ...Official) {
 	t.Helper()
 	dir := t.TempDir()
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "terraform-provider-harvester"), "../..").CombinedOutput(); err != nil {
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "terraform-provider-harvester"), "../..") //nolint:gosec // a folder of the test
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the provider: %v\n%s", err, out)
 	}
 	var resources []map[string]any

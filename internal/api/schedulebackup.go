@@ -14,7 +14,7 @@ var ScheduleVMBackups = schema.GroupVersionResource{Group: "harvesterhci.io", Ve
 // TypeBackup is the type of a backup that goes to the backup target.
 const TypeBackup = "backup"
 
-// AnnotationSkipCronCheck, with any value, lets a schedule run as often as it likes.
+// AnnotationSkipCronCheck with any value lets a schedule run as often as it likes.
 const AnnotationSkipCronCheck = "harvesterhci.io/svmbackupSkipCronCheck"
 
 // What Harvester says of a schedule that does not run.

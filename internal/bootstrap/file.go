@@ -33,7 +33,7 @@ func content(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	text, err := os.ReadFile(file) //nolint:gosec // the user names it
+	text, err := os.ReadFile(file) // the user names it
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
@@ -72,8 +72,8 @@ func write(name, text string) (err error) {
 	if err != nil {
 		return err
 	}
-	if real, wrong := filepath.EvalSymlinks(file); wrong == nil {
-		file = real // a link stays a link
+	if target, wrong := filepath.EvalSymlinks(file); wrong == nil {
+		file = target // a link stays a link
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err

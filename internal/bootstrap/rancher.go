@@ -16,6 +16,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,7 +39,7 @@ const (
 const (
 	pathLogin      = "v3-public/localProviders/local?action=login"
 	pathNewLogin   = "v1-public/login"
-	pathPassword   = "v3/users?action=changepassword"
+	pathPassword   = "v3/users?action=changepassword" //nolint:gosec // a path
 	pathKubeconfig = "v1/management.cattle.io.clusters/local?action=generateKubeconfig"
 )
 
@@ -79,14 +80,14 @@ func connect(address string, t trust) (*rancher, error) {
 	settings := &tls.Config{MinVersion: tls.VersionTLS12}
 	switch {
 	case t.anyone:
-		settings.InsecureSkipVerify = true //nolint:gosec // it was asked for
+		settings.InsecureSkipVerify = true // it was asked for
 	case t.authority != "":
 		settings.RootCAs = x509.NewCertPool()
 		if !settings.RootCAs.AppendCertsFromPEM([]byte(t.authority)) {
 			return nil, errors.New("ca_certificate holds no certificate in PEM form")
 		}
 	default:
-		settings.InsecureSkipVerify = true //nolint:gosec // VerifyConnection verifies
+		settings.InsecureSkipVerify = true // VerifyConnection verifies
 		settings.VerifyConnection = r.verify(base.Hostname(), t.pinned)
 	}
 	over := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // it is one
@@ -134,14 +135,7 @@ func (e *refusedError) Error() string {
 // answers says that a failed request was answered with one of these codes.
 func answers(err error, codes ...int) bool {
 	refused, ok := errors.AsType[*refusedError](err)
-	if ok {
-		for _, code := range codes {
-			if refused.code == code {
-				return true
-			}
-		}
-	}
-	return false
+	return ok && slices.Contains(codes, refused.code)
 }
 
 // transient says that a request failed on its way, or in a server that is still starting.

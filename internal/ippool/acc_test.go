@@ -34,7 +34,7 @@ func config(name, more string) string {
 
 // network returns the first three numbers of a network that no other test has.
 func network() string {
-	return fmt.Sprintf("10.%d.%d", rand.IntN(256), rand.IntN(256)) //nolint:gosec // it needs no secrecy
+	return fmt.Sprintf("10.%d.%d", rand.IntN(256), rand.IntN(256))
 }
 
 func in(network, text string) string { return strings.ReplaceAll(text, "NET", network) }
@@ -70,7 +70,7 @@ func gone(cluster *acctest.Cluster, name string) func(*terraform.State) error {
 func TestAccIPPool_lifecycle(t *testing.T) {
 	t.Parallel()
 	cluster, name, net, other := acctest.Shared(t), acctest.Name(t), network(), network()
-	priority := 1000 + rand.IntN(1<<30) //nolint:gosec // it needs no secrecy
+	priority := 1000 + rand.IntN(1<<30)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             gone(cluster, name),

@@ -86,15 +86,15 @@ func awaitReleased(ctx context.Context, s *session.Session, pool *api.IPPool, li
 
 // inUse names the load balancers that have addresses of the pool, and how to release those of load balancers that are gone.
 func inUse(ctx context.Context, s *session.Session, title string, allocated map[string]string, left string) diag.Diagnostic {
-	remedy := "Remove those load balancers first, or give them another pool."
+	remedy, forgotten := "Remove those load balancers first, or give them another pool.", ""
 	for address, holder := range allocated {
 		namespace, name, _ := strings.Cut(holder, "/")
 		if _, err := balancersOf(s).Get(ctx, namespace, name); apierrors.IsNotFound(err) {
-			remedy += fmt.Sprintf("\n\nThe load balancer %q is gone, but the server did not release its address. To have it released, set the annotation "+
+			forgotten = fmt.Sprintf("The load balancer %q is gone, but the server did not release its address. To have it released, set the annotation "+
 				"%s: \"%s: %s\" on the pool.", holder, api.AnnotationReleaseIP, address, holder)
 			break
 		}
 	}
 	return diag.NewErrorDiagnostic("IP pool in use", diagnose.Paragraphs(
-		fmt.Sprintf("The %s cannot be deleted, because load balancers have addresses of it:\n%s", title, listed(allocated)), left, remedy))
+		fmt.Sprintf("The %s cannot be deleted, because load balancers have addresses of it:\n%s", title, listed(allocated)), left, remedy, forgotten))
 }

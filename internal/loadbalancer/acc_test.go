@@ -29,7 +29,7 @@ const address = "harvester_loadbalancer.test"
 
 // pool is a pool of a few addresses in a network that no other test has.
 func pool(label, name string, addresses int) string {
-	network := fmt.Sprintf("10.%d.%d", rand.IntN(256), rand.IntN(256)) //nolint:gosec // it needs no secrecy
+	network := fmt.Sprintf("10.%d.%d", rand.IntN(256), rand.IntN(256))
 	return fmt.Sprintf(`
 resource "harvester_ippool" %q {
   name = %q

@@ -31,10 +31,10 @@ var addressless = regexp.MustCompile(`no matched IPPool|no available IP|no IP ad
 
 var errGone = errors.New("it was deleted meanwhile by someone else")
 
-// noAddress says that the server has no address for the load balancer.
-type noAddress struct{ message string }
+// noAddressError says that the server has no address for the load balancer.
+type noAddressError struct{ message string }
 
-func (n *noAddress) Error() string { return n.message }
+func (n *noAddressError) Error() string { return n.message }
 
 // await waits until the load balancer has its address; with wait_for_backends until it is ready.
 func await(ctx context.Context, s *session.Session, plan, state *model, balancer *api.LoadBalancer) (*api.LoadBalancer, diag.Diagnostics) {
@@ -45,11 +45,11 @@ func await(ctx context.Context, s *session.Session, plan, state *model, balancer
 	var err error
 	for began := time.Now(); ; wait.Pause(ctx, grace/10) {
 		balancer, err = look(ctx, s, plan, balancer)
-		if !errors.As(err, new(*noAddress)) || time.Since(began) > grace || ctx.Err() != nil {
+		if !errors.As(err, new(*noAddressError)) || time.Since(began) > grace || ctx.Err() != nil {
 			break
 		}
 	}
-	refused := &noAddress{}
+	refused := &noAddressError{}
 	switch {
 	case err == nil:
 		return balancer, nil
@@ -103,7 +103,7 @@ func addressed(withBackends bool) wait.Condition {
 		case settled(balancer) && (!withBackends || state == stateReady):
 			return wait.Progress{Done: true}, nil
 		case addressless.MatchString(message):
-			return wait.Progress{}, &noAddress{message}
+			return wait.Progress{}, &noAddressError{message}
 		case balancer.Spec.IPPool != "" && allocated.IPPool != "" && allocated.IPPool != balancer.Spec.IPPool:
 			return wait.Progress{Message: "the address is still that of the pool " + allocated.IPPool}, nil
 		}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -51,9 +52,7 @@ func change(ctx context.Context, s *session.Session, plan, state *model, identit
 func asSeen(patch map[string]any, live *api.Network) map[string]any {
 	metadata := map[string]any{"resourceVersion": live.ResourceVersion}
 	if given, ok := patch["metadata"].(map[string]any); ok {
-		for key, value := range given {
-			metadata[key] = value
-		}
+		maps.Copy(metadata, given)
 	}
 	seen := map[string]any{"metadata": metadata}
 	if spec, has := patch["spec"]; has {

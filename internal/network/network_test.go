@@ -106,9 +106,9 @@ func planned(change func(*model)) *model {
 	return m
 }
 
-func manual(cidr, gateway string) func(*model) {
+func manual(gateway string) func(*model) {
 	return func(m *model) {
-		m.RouteMode, m.RouteCIDR, m.RouteGateway = types.StringValue("manual"), types.StringValue(cidr), types.StringValue(gateway)
+		m.RouteMode, m.RouteCIDR, m.RouteGateway = types.StringValue("manual"), types.StringValue("10.1.0.0/24"), types.StringValue(gateway)
 	}
 }
 
@@ -127,9 +127,9 @@ func TestChanges(t *testing.T) {
 		"nothing, no route":    {live(vlan7, ""), planned(nil), `{}`},
 		"VLAN (N1, N5)":        {live(big, discovered), planned(func(m *model) { m.VlanID = types.Int64Value(8) }), `{"spec":{"config":"{\"bridge\":\"c-br\",\"mine\":{\"x\":1},\"mtu\":9000,\"type\":\"bridge\",\"vlan\":8}"}}`},
 		"description (N1)":     {live(big, discovered), planned(func(m *model) { m.Description = types.StringValue("x") }), `{"metadata":{"annotations":{"field.cattle.io/description":"x"}}}`},
-		"to manual":            {live(vlan7, discovered), planned(manual("10.1.0.0/24", "10.1.0.1")), `{"metadata":{"annotations":{"network.harvesterhci.io/route":"{\"mode\":\"manual\",\"cidr\":\"10.1.0.0/24\",\"gateway\":\"10.1.0.1\"}"}}}`},
-		"manual as it is (N5)": {live(vlan7, `{"mode":"manual","cidr":"10.1.0.0/24","gateway":"10.1.0.1","connectivity":"false"}`), planned(manual("10.1.0.0/24", "10.1.0.1")), `{}`},
-		"another gateway":      {live(vlan7, `{"mode":"manual","cidr":"10.1.0.0/24","gateway":"10.1.0.1","connectivity":"false"}`), planned(manual("10.1.0.0/24", "10.1.0.2")), `{"metadata":{"annotations":{"network.harvesterhci.io/route":"{\"mode\":\"manual\",\"cidr\":\"10.1.0.0/24\",\"gateway\":\"10.1.0.2\"}"}}}`},
+		"to manual":            {live(vlan7, discovered), planned(manual("10.1.0.1")), `{"metadata":{"annotations":{"network.harvesterhci.io/route":"{\"mode\":\"manual\",\"cidr\":\"10.1.0.0/24\",\"gateway\":\"10.1.0.1\"}"}}}`},
+		"manual as it is (N5)": {live(vlan7, `{"mode":"manual","cidr":"10.1.0.0/24","gateway":"10.1.0.1","connectivity":"false"}`), planned(manual("10.1.0.1")), `{}`},
+		"another gateway":      {live(vlan7, `{"mode":"manual","cidr":"10.1.0.0/24","gateway":"10.1.0.1","connectivity":"false"}`), planned(manual("10.1.0.2")), `{"metadata":{"annotations":{"network.harvesterhci.io/route":"{\"mode\":\"manual\",\"cidr\":\"10.1.0.0/24\",\"gateway\":\"10.1.0.2\"}"}}}`},
 		"back to auto":         {live(vlan7, `{"mode":"manual","cidr":"10.1.0.0/24","gateway":"10.1.0.1"}`), planned(nil), `{"metadata":{"annotations":{"network.harvesterhci.io/route":"{\"mode\":\"auto\"}"}}}`},
 		"no DHCP server (C1)":  {live(vlan7, `{"mode":"auto","serverIPAddr":"10.0.0.9"}`), planned(nil), `{"metadata":{"annotations":{"network.harvesterhci.io/route":"{\"mode\":\"auto\"}"}}}`},
 		"trunk stays (N4)":     {live(`{"type":"bridge","bridge":"c-br","vlanTrunk":[{"id":1}]}`, ""), planned(func(m *model) { m.VlanID = types.Int64Value(0) }), `{}`},
@@ -158,7 +158,7 @@ func TestToAPI(t *testing.T) {
 	}{
 		"VLAN":     {planned(nil), `{"bridge":"c-br","cniVersion":"0.3.1","ipam":{},"name":"a","promiscMode":true,"type":"bridge","vlan":7}`, `{"mode":"auto"}`, "c"},
 		"untagged": {planned(func(m *model) { m.VlanID = types.Int64Value(0) }), `{"bridge":"c-br","cniVersion":"0.3.1","ipam":{},"name":"a","promiscMode":true,"type":"bridge","vlan":0}`, "", "c"},
-		"manual":   {planned(manual("10.1.0.0/24", "10.1.0.1")), `{"bridge":"c-br","cniVersion":"0.3.1","ipam":{},"name":"a","promiscMode":true,"type":"bridge","vlan":7}`, `{"mode":"manual","cidr":"10.1.0.0/24","gateway":"10.1.0.1"}`, "c"},
+		"manual":   {planned(manual("10.1.0.1")), `{"bridge":"c-br","cniVersion":"0.3.1","ipam":{},"name":"a","promiscMode":true,"type":"bridge","vlan":7}`, `{"mode":"manual","cidr":"10.1.0.0/24","gateway":"10.1.0.1"}`, "c"},
 		"config": {planned(func(m *model) {
 			m.Config = types.StringValue(`{"type": "bridge", "bridge": "d-br", "vlanTrunk": [{"id": 1}]}`)
 		}), `{"type": "bridge", "bridge": "d-br", "vlanTrunk": [{"id": 1}]}`, "", "d"},

@@ -108,7 +108,7 @@ func plan(_ context.Context, p *tfbase.Planning[*model]) diag.Diagnostics {
 	}
 	conf, err := parse(p.Config.Config.ValueString())
 	if err != nil {
-		return nil //nolint:nilerr // validation has said so
+		return nil // validation has said so
 	}
 	if vlan, told := conf.vlan(); told && !known(p.Config.VlanID) {
 		p.Plan.VlanID = types.Int64Value(vlan)

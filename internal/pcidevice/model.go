@@ -95,10 +95,7 @@ func deviceSchema() schema.Schema {
 		return schema.StringAttribute{Computed: true, MarkdownDescription: what}
 	}
 	maps.Copy(attributes, map[string]schema.Attribute{
-		"name": tfbase.Advised(schema.StringAttribute{
-			Required: true, MarkdownDescription: "Name of the device: that of its node, and its address without `:` and `.`, as in `node1-000001000`.",
-			PlanModifiers: attributes["name"].(schema.StringAttribute).PlanModifiers, Validators: attributes["name"].(schema.StringAttribute).Validators,
-		}, "A change replaces the resource, not the device."),
+		"name": tfbase.NameOf("Name of the device: that of its node, and its address without `:` and `.`, as in `node1-000001000`.", "A change replaces the resource, not the device."),
 		"passthrough_enabled": tfbase.Advised(schema.BoolAttribute{
 			Optional: true, Computed: true, MarkdownDescription: "Whether the device is passed through, so that virtual machines can use it.",
 			PlanModifiers: []planmodifier.Bool{boolplanmodifier.UseStateForUnknown()},

@@ -5,6 +5,7 @@ package provider_test
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/acctest"
@@ -43,9 +44,7 @@ func TestAccOfficialStates_networks(t *testing.T) {
 		attributes := map[string]any{
 			"id": id, "name": name, "description": "", "labels": map[string]any{}, "tags": map[string]any{}, "state": "", "message": "", "timeouts": nil,
 		}
-		for key, value := range more {
-			attributes[key] = value
-		}
+		maps.Copy(attributes, more)
 		return attributes
 	}
 	route := func(vlan int, config, mode, cidr, gateway, connectivity string) map[string]any {

@@ -30,10 +30,10 @@ const (
 
 var errGone = errors.New("it was deleted meanwhile by someone else")
 
-// notApplied says that Harvester could not apply the value.
-type notApplied struct{ message string }
+// notAppliedError says that Harvester could not apply the value.
+type notAppliedError struct{ message string }
 
-func (n *notApplied) Error() string { return n.message }
+func (n *notAppliedError) Error() string { return n.message }
 
 // await waits until Harvester has applied the value, and returns the setting as it was last seen; nil if it is gone.
 func await(ctx context.Context, s *session.Session, m, _ *model, setting *api.Setting) (*api.Setting, diag.Diagnostics) {
@@ -64,7 +64,7 @@ func untilApplied(ctx context.Context, s *session.Session, setting *api.Setting)
 		return nil, err
 	}
 	if state, message := verdict(setting); state == stateFailed && errors.As(err, new(*wait.TimeoutError)) {
-		err = &notApplied{message}
+		err = &notAppliedError{message}
 	}
 	return setting, err
 }
@@ -106,7 +106,7 @@ func isApplied(sent *api.Setting) wait.Condition {
 		case state == stateConfigured || state == stateDefault:
 			return wait.Progress{Done: true}, nil
 		case state == stateFailed && message != before:
-			return wait.Progress{}, &notApplied{message}
+			return wait.Progress{}, &notAppliedError{message}
 		default:
 			return wait.Progress{Message: shown(setting.Name, message, setting.Value, sent.Value)}, nil
 		}
@@ -116,7 +116,7 @@ func isApplied(sent *api.Setting) wait.Condition {
 // unapplied tells why a value that was sent does not count.
 func unapplied(m *model, err error, sent ...string) diag.Diagnostics {
 	const left = "The value is set. Harvester goes on trying to apply it; the next apply checks again."
-	refused := &notApplied{}
+	refused := &notAppliedError{}
 	if !errors.As(err, &refused) {
 		return hide(m.name(), diagnose.API("wait until Harvester has applied the", m.title(), left, err), sent...)
 	}

@@ -53,11 +53,7 @@ func settingSchema() schema.Schema {
 		Computed: true, MarkdownDescription: "The id: the name.",
 		PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 	}
-	attributes["name"] = tfbase.Advised(schema.StringAttribute{
-		Required: true, MarkdownDescription: "Name of the setting, as in `ntp-servers`.",
-		PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
-		Validators:    []validator.String{tfbase.Name()},
-	}, "It must be one of those that this Harvester has. A change takes the one back and sets the other.")
+	attributes["name"] = tfbase.NameOf("Name of the setting, as in `ntp-servers`.", "It must be one of those that this Harvester has. A change takes the one back and sets the other.")
 	attributes["state"] = schema.StringAttribute{
 		Computed: true,
 		MarkdownDescription: "`Configured` when Harvester has applied the value, or reads it only when it needs it; `Default` without a value; " +

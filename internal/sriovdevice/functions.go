@@ -82,13 +82,13 @@ func claims(ctx context.Context, s *session.Session, card *api.SRIOVNetworkDevic
 		case err != nil:
 			return nil, err
 		}
-		line := "  - " + name
+		line := []string{"  - " + name}
 		for i := range machines {
 			if machines[i].Lists(name) {
-				line += ", used by the virtual machine " + tfbase.ID(machines[i].Namespace, machines[i].Name)
+				line = append(line, "used by the virtual machine "+tfbase.ID(machines[i].Namespace, machines[i].Name))
 			}
 		}
-		lines = append(lines, line)
+		lines = append(lines, strings.Join(line, ", "))
 	}
 	return lines, nil
 }

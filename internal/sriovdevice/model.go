@@ -89,10 +89,7 @@ func settled(card *api.SRIOVNetworkDevice, count int64) bool {
 func cardSchema() schema.Schema {
 	attributes := tfbase.ClusterScoped(what)
 	maps.Copy(attributes, map[string]schema.Attribute{
-		"name": tfbase.Advised(schema.StringAttribute{
-			Required: true, MarkdownDescription: "Name of the device: that of its node and of its interface, as in `node1-enp3s0f0`.",
-			PlanModifiers: attributes["name"].(schema.StringAttribute).PlanModifiers, Validators: attributes["name"].(schema.StringAttribute).Validators,
-		}, "A change replaces the resource, not the device."),
+		"name": tfbase.NameOf("Name of the device: that of its node and of its interface, as in `node1-enp3s0f0`.", "A change replaces the resource, not the device."),
 		"virtual_functions": tfbase.Advised(schema.Int64Attribute{
 			Optional: true, Computed: true, MarkdownDescription: "How many virtual functions the card has. 0 switches SR-IOV off.",
 			PlanModifiers: []planmodifier.Int64{int64planmodifier.UseStateForUnknown()},

@@ -26,13 +26,18 @@ func ClusterScoped(what string) map[string]schema.Attribute {
 		MarkdownDescription: "The id: the name.",
 		PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 	}, "It stays unknown until the "+what+" is made, so what refers to it waits.")
-	attributes["name"] = Advised(schema.StringAttribute{
+	attributes["name"] = NameOf("Name of the "+what+", unique in the cluster: lower case letters, digits, `-` and `.`.", "A change replaces the "+what+".")
+	return attributes
+}
+
+// NameOf is the name of an object, which no change in place can give it.
+func NameOf(what, advice string) schema.Attribute {
+	return Advised(schema.StringAttribute{
 		Required:            true,
-		MarkdownDescription: "Name of the " + what + ", unique in the cluster: lower case letters, digits, `-` and `.`.",
+		MarkdownDescription: what,
 		PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 		Validators:          []validator.String{Name()},
-	}, "A change replaces the "+what+".")
-	return attributes
+	}, advice)
 }
 
 // ImportClusterScoped starts an import by name.

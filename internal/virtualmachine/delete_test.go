@@ -82,23 +82,26 @@ func TestVolumesThatGo(t *testing.T) {
 // A deletion that is refused leaves no mark behind; one that may yet take effect finds it.
 func TestMarkOfAFailedDeletion(t *testing.T) {
 	t.Parallel()
-	interrupted, interrupt := context.WithCancel(t.Context())
-	interrupt()
 	for name, test := range map[string]struct {
-		ctx     context.Context
-		answer  int
-		cleared bool
+		interrupted bool
+		answer      int
+		cleared     bool
 	}{
-		"forbidden":   {t.Context(), http.StatusForbidden, true},
-		"conflict":    {t.Context(), http.StatusConflict, true},
-		"interrupted": {interrupted, http.StatusOK, false},
+		"forbidden":   {false, http.StatusForbidden, true},
+		"conflict":    {false, http.StatusConflict, true},
+		"interrupted": {true, http.StatusOK, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			vm := live(t, settledDown())
 			vm.UID, vm.Kind, vm.APIVersion = "uid-vm", "VirtualMachine", "kubevirt.io/v1"
 			r, writes := recorded(t, map[string]any{machinePath + "/vm": vm}, test.answer)
-			if diags := r.request(test.ctx, vm, "the machine"); !diags.HasError() {
+			ctx, interrupt := context.WithCancel(t.Context())
+			defer interrupt()
+			if test.interrupted {
+				interrupt()
+			}
+			if diags := r.request(ctx, vm, "the machine"); !diags.HasError() {
 				t.Fatal("no error")
 			}
 			if got := strings.Contains(strings.Join(*writes, ""), `"harvesterhci.io/removedPersistentVolumeClaims":null`); got != test.cleared {

@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -118,8 +119,6 @@ func put(object *unstructured.Unstructured, values map[string]any) {
 	if have == nil {
 		have = map[string]any{}
 	}
-	for key, value := range values {
-		have[key] = value
-	}
+	maps.Copy(have, values)
 	object.Object["status"] = runtime.DeepCopyJSON(have)
 }

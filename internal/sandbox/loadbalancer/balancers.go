@@ -177,8 +177,8 @@ func (l *LoadBalancer) ensureService(ctx context.Context, b *balancer) error {
 		service.Spec.Ports = nil
 		for _, one := range b.Spec.Listeners {
 			service.Spec.Ports = append(service.Spec.Ports, corev1.ServicePort{
-				Name: one.Name, Protocol: corev1.Protocol(one.Protocol), Port: int32(one.Port), //nolint:gosec // ports were checked
-				TargetPort: intstr.FromInt32(int32(one.BackendPort)), NodePort: before[one.Name], //nolint:gosec // ports were checked
+				Name: one.Name, Protocol: corev1.Protocol(one.Protocol), Port: int32(one.Port),
+				TargetPort: intstr.FromInt32(int32(one.BackendPort)), NodePort: before[one.Name],
 			})
 		}
 		return nil

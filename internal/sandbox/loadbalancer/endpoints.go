@@ -36,7 +36,7 @@ func (l *LoadBalancer) ensureEndpoints(ctx context.Context, b *balancer, instanc
 
 func ports(b *balancer) (ports []discoveryv1.EndpointPort) {
 	for _, one := range b.Spec.Listeners {
-		protocol, port := corev1.Protocol(one.Protocol), int32(one.BackendPort) //nolint:gosec // ports were checked
+		protocol, port := corev1.Protocol(one.Protocol), int32(one.BackendPort)
 		ports = append(ports, discoveryv1.EndpointPort{Name: &one.Name, Protocol: &protocol, Port: &port})
 	}
 	return ports

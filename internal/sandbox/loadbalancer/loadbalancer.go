@@ -52,7 +52,7 @@ type LoadBalancer struct {
 	faults *faults.Switch
 	log    *slog.Logger
 	pace   pace.Pace
-	ctx    context.Context //nolint:containedctx // the allocator's store has none
+	ctx    context.Context // the allocator's store has none
 
 	mu         sync.Mutex
 	allocators allocators

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"strconv"
 	"strings"
@@ -83,9 +84,7 @@ func (l *LoadBalancer) mutatePool(ctx context.Context, request *admissionv1.Admi
 // merged adds values to a map of an object, if it has not got all of them.
 func merged(path string, have, more map[string]string) []admission.Operation {
 	all, changed := map[string]string{}, false
-	for key, value := range have {
-		all[key] = value
-	}
+	maps.Copy(all, have)
 	for key, value := range more {
 		changed = changed || all[key] != value
 		all[key] = value

@@ -22,14 +22,29 @@ var least = map[string]map[string]any{
 	"harvester_cloudinit_secret": {"name": "a", "user_data": "#cloud-config\n"},
 	"harvester_storageclass":     {"name": "a", "parameters": map[string]any{"migratable": "true", "numberOfReplicas": "1", "staleReplicaTimeout": "30"}},
 	"harvester_volume":           {"name": "a", "size": "1Gi", "image": "default/b"},
-	"harvester_virtualmachine":   uses["virtual machine"].arguments,
-	"harvester_image":            {"name": "a", "display_name": "a", "source_type": "download", "url": "https://images.example/a.img"},
-	"harvester_encrypted_image":  uses["encrypted image"].arguments,
-	"harvester_decrypted_image":  uses["decrypted image"].arguments,
+	"harvester_clusternetwork":   {"name": "a"},
+	"harvester_vlanconfig":       {"name": "a", "cluster_network_name": "c", "uplink": []any{map[string]any{"nics": []any{"eno1"}}}},
+	"harvester_network":          {"name": "a", "cluster_network_name": "c", "vlan_id": 7},
+	"harvester_ippool":           {"name": "a", "range": []any{map[string]any{"subnet": "192.0.2.0/24"}}},
+	"harvester_loadbalancer": {
+		"name": "a", "listener": []any{map[string]any{"name": "a", "port": 80, "protocol": "TCP", "backend_port": 80}},
+		"backend_selector": []any{map[string]any{"key": "app", "values": []any{"web"}}},
+	},
+	"harvester_schedule_backup": {"name": "a", "vm_name": "web", "schedule": "0 3 * * *", "type": "snapshot"},
+	"harvester_virtualmachine":  uses["virtual machine"].arguments,
+	"harvester_image":           {"name": "a", "display_name": "a", "source_type": "download", "url": "https://images.example/a.img"},
+	"harvester_encrypted_image": uses["encrypted image"].arguments,
+	"harvester_decrypted_image": uses["decrypted image"].arguments,
 }
 
-// elsewhere are resources that stand for no object of the cluster.
-var elsewhere = map[string]string{"harvester_image_download": "a file of this machine"}
+// elsewhere are resources that make no object of their own.
+var elsewhere = map[string]string{
+	"harvester_image_download":       "a file of this machine",
+	"harvester_setting":              "the value of an object that is always there, and never deleted",
+	"harvester_pcidevice":            "a device that is there; see TestDevices for its claim",
+	"harvester_sriov_network_device": "a number of a device that is there; see TestDevices",
+	"harvester_bootstrap":            "a password, and a file of this machine",
+}
 
 // TestEveryKindIsCovered: a new kind needs a line in kinds and in least.
 func TestEveryKindIsCovered(t *testing.T) {
@@ -82,6 +97,10 @@ func usable(kind string) string {
 		return `,"status":{` + statusOf("True") + `}`
 	case kind == "harvester_ssh_key":
 		return `,"status":{"fingerPrint":"x","conditions":[{"type":"validated","status":"True"}]}`
+	case kind == "harvester_ippool":
+		return `,"status":{"total":253,"available":253,"conditions":[{"type":"Ready","status":"True"}]}`
+	case kind == "harvester_loadbalancer":
+		return `,"status":{"address":"192.0.2.9","allocatedAddress":{"ipPool":"a","ip":"192.0.2.9"},"conditions":[{"type":"Ready","status":"True"}]}`
 	}
 	return ""
 }
@@ -115,6 +134,7 @@ func TestForeignIsNotAdopted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cluster := imageWorld("True", name == "harvester_decrypted_image")
+			cluster.put("/apis/network.harvesterhci.io/v1beta1/clusternetworks/c", `"apiVersion":"network.harvesterhci.io/v1beta1","kind":"ClusterNetwork"`)
 			c := courseIn(t, name, cluster, nil)
 			c.begin()
 			config := c.configured(least[name])
@@ -161,6 +181,8 @@ func TestDeletionIsOfThatObject(t *testing.T) {
 
 // sensitive are all attributes that Terraform must not show.
 var sensitive = map[string][]string{
+	"harvester_setting":          {"effective_value", "value", "value_wo"},
+	"harvester_bootstrap":        {"initial_password", "kubeconfig_content", "password", "password_wo"},
 	"harvester_cloudinit_secret": {"network_data", "network_data_base64", "network_data_wo", "user_data", "user_data_base64", "user_data_wo"},
 }
 

@@ -5,7 +5,7 @@
 # Builds the release of $VERSION for this machine with $GORELEASER, puts the provider's archive where terraform init
 # looks, as the registry would, and plans the first part of the demo with it on a sandbox.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 address=registry.terraform.io/harvester-community/harvester
 platform=$(go env GOOS)_$(go env GOARCH)

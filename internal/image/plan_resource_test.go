@@ -132,7 +132,7 @@ func TestAccImage_fileChangedAfterThePlan(t *testing.T) {
 			{
 				Config:           upload(name, path, `description = "changed"`),
 				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{edit}},
-				ExpectError:      regexp.MustCompile(`^Error running apply: exit status 1\s+Error: File changed since the plan(?s:.*)Plan\s+again`),
+				ExpectError:      regexp.MustCompile(`Error: File changed since the plan(?s:.*)Plan\s+again`),
 			},
 			{
 				Config:            upload(name, path, `description = "changed"`),

@@ -570,7 +570,7 @@ func TestAccImage_faults(t *testing.T) {
 		"404":                   {fault: acctest.Fault{AnswerStatus: 404}, wants: `(?s)404`},
 		"504, then finished":    {fault: acctest.Fault{AnswerThenFinish: true}},
 		"import fails for good": {fault: acctest.Fault{FailImport: "no space left on device"}, wants: `(?s)Image import failed.*no\s+space\s+left.*Free space`},
-		"checksum":              {more: fmt.Sprintf("checksum = %q", wrong), wants: `(?s)Checksum does not match.*SHA-512.*Nothing was created`},
+		"checksum":              {more: fmt.Sprintf("checksum = %q", wrong), wants: `(?s)Checksum does not match.*SHA-512.*is damaged`},
 		"held, and out of time": {fault: acctest.Fault{HoldProgress: &all}, more: `timeouts { create = "6s" }`, wants: `(?s)(Timed out|time\s+limit).*Uploading`},
 	} {
 		t.Run(label, func(t *testing.T) {

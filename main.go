@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Command terraform-provider-harvester is the Terraform provider for Harvester.
-// With the argument "watch" it shows the images that a cluster is importing.
+// With the argument "watch" it shows the images that a cluster is importing, with "doctor" what is wrong with the connection to it.
 package main
 
 import (
@@ -18,6 +18,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 
+	"github.com/harvester-community/terraform-provider-harvester/internal/doctor"
 	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 	"github.com/harvester-community/terraform-provider-harvester/internal/progress"
 	"github.com/harvester-community/terraform-provider-harvester/internal/provider"
@@ -33,6 +34,7 @@ const usage = `Usage: terraform-provider-harvester [command]
 
 This is the Terraform provider for Harvester. Terraform starts it by itself, without a command. People use
 
+  doctor       look whether the provider can work with a cluster (doctor --help tells more)
   watch        show the images that a cluster is importing (watch --help tells more)
   --version    tell the version and the commit it was built from
   --help       show this text
@@ -52,10 +54,11 @@ func command(arguments []string, out, trouble io.Writer) (code int, done bool) {
 		return 0, false
 	}
 	switch arguments[0] {
-	case "watch":
+	case "watch", "doctor":
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
-		return progress.Command(ctx, version, arguments[1:], os.Getenv, out, trouble), true
+		run := map[string]func(context.Context, string, []string, func(string) string, io.Writer, io.Writer) int{"watch": progress.Command, "doctor": doctor.Command}
+		return run[arguments[0]](ctx, version, arguments[1:], os.Getenv, out, trouble), true
 	case "--version", "-version", "version":
 		info, _ := debug.ReadBuildInfo()
 		_, _ = fmt.Fprintln(out, "terraform-provider-harvester "+version+built(commit, info))

@@ -56,6 +56,21 @@ const (
 	FieldProxyURL      = "proxy_url"
 )
 
+// Origin tells where the way to the cluster is said, without a secret, for messages.
+func (c Connection) Origin() string {
+	switch {
+	case c.Host != "":
+		return "host and token"
+	case c.Kubeconfig == "":
+		return "the kubeconfig that kubectl uses"
+	}
+	_, origin, err := kubeconfigText(c.Kubeconfig)
+	if err != nil {
+		return "a kubeconfig"
+	}
+	return "kubeconfig " + redact.Line(origin)
+}
+
 // restConfig turns the connection into client-go's form. Errors are *ConfigError.
 func (c Connection) restConfig() (*rest.Config, error) {
 	config, err := c.base()

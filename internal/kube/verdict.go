@@ -59,15 +59,19 @@ func Transient(err error) bool {
 
 // unheeded says that a server in trouble has answered that it did not carry out the request.
 func unheeded(err error) bool {
+	return Answered(err) && Transient(err)
+}
+
+// Answered says that the server has answered with an error of its own. After any other error nothing is known of it.
+func Answered(err error) bool {
 	var status apierrors.APIStatus
-	return errors.As(err, &status) && Transient(err)
+	return errors.As(err, &status)
 }
 
 // Rejected says that the server has answered that it did not carry out the request, and will not: a refusal, a conflict,
 // nothing there. After any other error the request may have taken effect, or may yet.
 func Rejected(err error) bool {
-	var status apierrors.APIStatus
-	return errors.As(err, &status) && !Transient(err)
+	return Answered(err) && !Transient(err)
 }
 
 // Refused says that a webhook, a quota or the API judged the object; everything else is

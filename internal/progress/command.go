@@ -9,6 +9,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
+
+	"golang.org/x/term"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
@@ -16,25 +19,20 @@ import (
 
 const usage = `Usage: terraform-provider-harvester watch [flags]
 
-Shows the images that a cluster is importing, until interrupted. The cluster is found as the
+Shows the images that a cluster is importing, until interrupted: as bars on a terminal, else as
+lines. The cluster is found as the
 provider finds it: by these flags, which are the provider's arguments, by its environment
 variables, or else where kubectl looks. A token is taken from the environment only, because
 flags show in the list of processes.
 
+  --once                          tell how they are now, and end
   --namespace NAME                only images of this namespace
-  --kubeconfig PATH               kubeconfig (` + kube.EnvKubeconfig + `)
-  --kubecontext NAME              context of the kubeconfig (` + kube.EnvKubecontext + `)
-  --host URL                      address of Harvester, instead of a kubeconfig (` + kube.EnvHost + `)
-                                  with the API key in ` + kube.EnvToken + `
-  --cluster_ca_certificate PEM    CA certificate of the cluster (` + kube.EnvCACertificate + `)
-  --insecure                      do not verify that certificate (` + kube.EnvInsecure + `)
-  --proxy_url URL                 proxy for all requests (` + kube.EnvProxyURL + `)
-`
+` + kube.FlagUsage
 
 // Command runs "watch" with the arguments after that word, for the provider of that version. The cluster is
 // given by flags or, through env, by the variables that the provider itself uses.
 func Command(ctx context.Context, version string, arguments []string, env func(string) string, out, trouble io.Writer) (code int) {
-	namespace, settings, err := parse(arguments)
+	given, err := parse(arguments)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		_, _ = fmt.Fprint(out, usage)
@@ -43,7 +41,7 @@ func Command(ctx context.Context, version string, arguments []string, env func(s
 		_, _ = fmt.Fprintf(trouble, "%s\n\n%s", err, usage)
 		return 2
 	}
-	connection, err := settings.Connection(env)
+	connection, err := given.settings.Connection(env)
 	if err != nil {
 		return fail(trouble, err)
 	}
@@ -51,40 +49,49 @@ func Command(ctx context.Context, version string, arguments []string, env func(s
 	if err != nil {
 		return fail(trouble, err)
 	}
-	if err := probe(ctx, client.Dynamic(), namespace); err != nil {
-		return fail(trouble, err)
+	if given.once {
+		err = once(ctx, client.Dynamic(), given.namespace, out)
+	} else {
+		err = watch(ctx, client, given.namespace, out, trouble)
 	}
-	_, _ = fmt.Fprintf(trouble, "Images being imported on %s (Ctrl-C ends):\n", client.Host())
-	if err := Watch(ctx, client.Dynamic(), namespace, out); err != nil {
+	if err != nil {
 		return fail(trouble, err)
 	}
 	return 0
 }
 
+func watch(ctx context.Context, client *kube.Client, namespace string, out, trouble io.Writer) error {
+	if err := probe(ctx, client.Dynamic(), namespace); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(trouble, "Images being imported on %s (Ctrl-C ends):\n", client.Host())
+	file, isFile := out.(*os.File)
+	return Watch(ctx, client.Dynamic(), namespace, out, isFile && term.IsTerminal(int(file.Fd())))
+}
+
+// flags are what the command was given.
+type flags struct {
+	namespace string
+	once      bool
+	settings  kube.Settings
+}
+
 // parse reads the flags. Those of the connection are the provider's arguments.
-func parse(arguments []string) (namespace string, settings kube.Settings, err error) {
-	settings = kube.Settings{}
-	flags := flag.NewFlagSet("watch", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.Usage = func() {}
-	flags.StringVar(&namespace, "namespace", "", "")
-	set := func(field string) func(string) error {
-		return func(value string) error {
-			settings[field] = value
-			return nil
-		}
+func parse(arguments []string) (given flags, err error) {
+	given.settings = kube.Settings{}
+	set := flag.NewFlagSet("watch", flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	set.Usage = func() {}
+	set.StringVar(&given.namespace, "namespace", "", "")
+	set.BoolVar(&given.once, "once", false, "")
+	given.settings.Flags(set)
+	if err := set.Parse(arguments); err != nil {
+		return given, err
 	}
-	for _, field := range []string{kube.FieldKubeconfig, kube.FieldKubecontext, kube.FieldHost, kube.FieldCACertificate, kube.FieldProxyURL} {
-		flags.Func(field, "", set(field))
+	if set.NArg() > 0 {
+		return given, fmt.Errorf("unexpected argument: %q", set.Arg(0))
 	}
-	flags.BoolFunc(kube.FieldInsecure, "", set(kube.FieldInsecure))
-	if err := flags.Parse(arguments); err != nil {
-		return "", nil, err
-	}
-	if flags.NArg() > 0 {
-		return "", nil, fmt.Errorf("unexpected argument: %q", flags.Arg(0))
-	}
-	return namespace, settings, nil
+	return given, nil
 }
 
 func fail(trouble io.Writer, err error) (code int) {

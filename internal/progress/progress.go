@@ -29,9 +29,15 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/units"
 )
 
+// view shows images as they change.
+type view interface {
+	show(object any)
+	drop(object any)
+}
+
 // Watch draws the images of a namespace (all, if empty) that are being imported
-// until the context ends. It returns nil then, and an error if the images cannot be read at all.
-func Watch(ctx context.Context, client dynamic.Interface, namespace string, out io.Writer) error {
+// until the context ends: as bars that move on a terminal, else as lines. It returns nil then, and an error if the images cannot be read at all.
+func Watch(ctx context.Context, client dynamic.Interface, namespace string, out io.Writer, terminal bool) error {
 	factory := dynamicinformer.NewFilteredDynamicSharedInformerFactory(client, 0, namespace, nil)
 	informer := factory.ForResource(api.Images).Informer()
 	failed := make(chan error, 1)
@@ -45,7 +51,10 @@ func Watch(ctx context.Context, client dynamic.Interface, namespace string, out 
 	}); err != nil {
 		return err
 	}
-	board := newBoard(mpb.NewWithContext(ctx, mpb.WithOutput(out), mpb.WithAutoRefresh()))
+	var board view = newLines(out)
+	if terminal {
+		board = newBoard(mpb.NewWithContext(ctx, mpb.WithOutput(out), mpb.WithAutoRefresh()))
+	}
 	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(object any) { board.show(object) },
 		UpdateFunc: func(_, object any) { board.show(object) },

@@ -80,7 +80,7 @@ func TestWatchDrawsWhatIsBeingImported(t *testing.T) {
 	defer stop()
 	var out screen
 	ended := make(chan error, 1)
-	go func() { ended <- Watch(ctx, client, "", &out) }()
+	go func() { ended <- Watch(ctx, client, "", &out, true) }()
 	eventually(t, &out, "25 %")
 	if err := client.Tracker().Update(api.Images, object("new", "True", 100), "default"); err != nil {
 		t.Fatal(err)
@@ -107,7 +107,7 @@ func TestWatchEscapesMessages(t *testing.T) {
 	defer stop()
 	var out screen
 	ended := make(chan error, 1)
-	go func() { ended <- Watch(ctx, client, "", &out) }()
+	go func() { ended <- Watch(ctx, client, "", &out, true) }()
 	eventually(t, &out, `default/bad\x1b[2J\u202e`)
 	eventually(t, &out, `(\x1b[31mfailed\r https://ci:***@host/disk.raw?…`)
 	stop()
@@ -117,6 +117,56 @@ func TestWatchEscapesMessages(t *testing.T) {
 	for _, raw := range []string{"\x1b[31m", "\x1b[2J", "\u202e", "s3cr3t"} {
 		if strings.Contains(out.String(), raw) {
 			t.Errorf("%q is on the screen", raw)
+		}
+	}
+}
+
+// Without a terminal each step is a line.
+func TestWatchWritesLines(t *testing.T) {
+	t.Parallel()
+	client := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(),
+		map[schema.GroupVersionResource]string{api.Images: "VirtualMachineImageList"},
+		object("old", "True", 100), object("new", "Unknown", 25), object("gone", "Unknown", 5))
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var out screen
+	ended := make(chan error, 1)
+	go func() { ended <- Watch(ctx, client, "", &out, false) }()
+	eventually(t, &out, "default/new Uploading 25 %")
+	for _, progress := range []int64{27, 60} { // 27 is not worth a line
+		if err := client.Tracker().Update(api.Images, object("new", "Unknown", progress), "default"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, &out, "default/new Uploading 60 %")
+	if err := client.Tracker().Update(api.Images, object("new", "True", 100), "default"); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Tracker().Delete(api.Images, "default", "gone"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, &out, "default/new Active")
+	eventually(t, &out, "default/gone deleted")
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if text := out.String(); strings.Contains(text, "27 %") || strings.Contains(text, "default/old") || strings.Contains(text, "\x1b") {
+		t.Errorf("it writes %q", text)
+	}
+}
+
+func TestOnce(t *testing.T) {
+	t.Parallel()
+	kinds := map[schema.GroupVersionResource]string{api.Images: "VirtualMachineImageList"}
+	for want, objects := range map[string][]runtime.Object{
+		"default/new Uploading 25 % of 1.0 MiB\n": {object("old", "True", 100), object("new", "Unknown", 25)},
+		"No image is being imported.\n":           {object("old", "True", 100)},
+	} {
+		var out bytes.Buffer
+		client := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), kinds, objects...)
+		if err := once(t.Context(), client, "", &out); err != nil || out.String() != want {
+			t.Errorf("it writes %q, %v, want %q", out.String(), err, want)
 		}
 	}
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+	"github.com/harvester-community/terraform-provider-harvester/internal/doctor"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
 	"github.com/harvester-community/terraform-provider-harvester/internal/session"
@@ -130,4 +131,23 @@ func said() (texts []string) {
 		texts = append(texts, unwrap("Error: "+d.Summary()+"\n\n"+d.Detail()))
 	}
 	return texts
+}
+
+// The doctor asks for the rights of every resource.
+func TestDoctorKnowsEveryResource(t *testing.T) {
+	t.Parallel()
+	asked := map[string]bool{}
+	for _, needed := range doctor.Rights {
+		asked[needed.For] = true
+	}
+	without := map[string]string{
+		"harvester_encrypted_image": "it is an image", "harvester_decrypted_image": "it is an image", "harvester_bootstrap": "there are no rights yet",
+	}
+	for _, factory := range New("test")().Resources(t.Context()) {
+		var name resource.MetadataResponse
+		factory().Metadata(t.Context(), resource.MetadataRequest{ProviderTypeName: "harvester"}, &name)
+		if !asked[name.TypeName] && without[name.TypeName] == "" {
+			t.Errorf("the doctor asks for no right of %s", name.TypeName)
+		}
+	}
 }

@@ -34,7 +34,9 @@ func (c cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	answer := func(value any) { _ = json.NewEncoder(w).Encode(value) }
 	var question struct {
-		Spec struct{ ResourceAttributes struct{ Resource, Verb string } }
+		Spec struct {
+			ResourceAttributes struct{ Resource, Verb string }
+		}
 	}
 	_ = json.NewDecoder(r.Body).Decode(&question)
 	asked := question.Spec.ResourceAttributes

@@ -4,6 +4,7 @@
 package acctest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -24,11 +25,6 @@ type Official struct {
 // terraform state replace-provider hands it over. The plan must be empty.
 func (c *Cluster) TakeOver(t *testing.T, config string, states ...Official) {
 	t.Helper()
-	dir := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "terraform-provider-harvester"), "../..") //nolint:gosec // a folder of the test
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the provider: %v\n%s", err, out)
-	}
 	var resources []map[string]any
 	for _, state := range states {
 		resources = append(resources, map[string]any{
@@ -42,19 +38,40 @@ func (c *Cluster) TakeOver(t *testing.T, config string, states ...Official) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	dir := t.TempDir()
 	for name, content := range map[string]string{
 		"terraform.tfstate": string(state),
 		"main.tf":           fmt.Sprintf("terraform {\n  required_providers {\n    harvester = { source = %q }\n  }\n}\n%s", provider.Address, config),
-		"terraformrc":       fmt.Sprintf("provider_installation {\n  dev_overrides { %q = %q }\n  direct {}\n}\n", provider.Address, dir),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	plan := exec.CommandContext(t.Context(), "terraform", "plan", "-detailed-exitcode", "-input=false", "-no-color")
-	plan.Dir = dir
-	plan.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+filepath.Join(dir, "terraformrc"), "HARVESTER_KUBECONFIG="+c.Kubeconfig)
-	if out, err := plan.CombinedOutput(); err != nil {
+	if out, err := c.Terraform(t, dir)("plan", "-detailed-exitcode", "-input=false", "-no-color"); err != nil {
 		t.Errorf("the state of the official provider is not taken over as it is: %v\n%s", err, out)
+	}
+}
+
+// Terraform returns how to run terraform itself in that folder, with this provider and on this cluster, and what it prints.
+func (c *Cluster) Terraform(t *testing.T, dir string) func(arguments ...string) (string, error) {
+	t.Helper()
+	built := t.TempDir()
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(built, "terraform-provider-harvester"), //nolint:gosec // a folder of the test
+		"github.com/harvester-community/terraform-provider-harvester")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the provider: %v\n%s", err, out)
+	}
+	settings := filepath.Join(built, "terraformrc")
+	text := fmt.Sprintf("provider_installation {\n  dev_overrides { %q = %q }\n  direct {}\n}\n", provider.Address, built)
+	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	program := cmp.Or(os.Getenv("TF_ACC_TERRAFORM_PATH"), "terraform")
+	return func(arguments ...string) (string, error) {
+		command := exec.CommandContext(t.Context(), program, arguments...) //nolint:gosec // the test's own
+		command.Dir = dir
+		command.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+settings, "CHECKPOINT_DISABLE=1", "HARVESTER_KUBECONFIG="+c.Kubeconfig)
+		out, err := command.CombinedOutput()
+		return string(out), err
 	}
 }

@@ -43,7 +43,7 @@ func (m machine) ontoEnd(spec *kubevirtv1.VirtualMachineInstanceSpec) {
 // hotpluggable says that CPUs and memory can grow while the machine runs. Then the
 // limits are the maximum.
 func hotpluggable(vm *kubevirtv1.VirtualMachine) bool {
-	return strings.ToLower(vm.Annotations[annotationHotplug]) == "true"
+	return strings.EqualFold(vm.Annotations[annotationHotplug], "true")
 }
 
 // memory is what the machine has, nil if it does not say. Without hotplug that is

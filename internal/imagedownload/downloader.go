@@ -92,12 +92,20 @@ func (f *fetcher) othersEnd(ctx context.Context) error {
 		return err
 	}
 	tflog.Info(ctx, "Waiting for the end of another download of the image", f.about())
-	limited, cancel := context.WithTimeout(ctx, f.download.Stall)
-	defer cancel()
-	if err = f.untilGone(limited, there); err != nil && ctx.Err() == nil {
+	_, err = f.resource.Session.Hub.Until(ctx, target(there), func(object *unstructured.Unstructured) (wait.Progress, error) {
+		if object == nil {
+			return wait.Progress{Done: true}, nil
+		}
+		now, err := kube.Decode[api.VirtualMachineImageDownloader](object)
+		if err != nil {
+			return wait.Progress{}, err
+		}
+		return wait.Progress{Message: describe(now)}, nil
+	}, wait.Options{Stall: f.download.Stall})
+	if stalled := (*wait.TimeoutError)(nil); errors.As(err, &stalled) && stalled.Stalled > 0 {
 		return &objects.DescribedError{Diagnostics: diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("image"), "Image is being downloaded by others", fmt.Sprintf(
 			"Somebody else has asked for a download of the image %q (a VirtualMachineImageDownloader of that name, made %s), and Harvester serves one at a time. "+
-				"It did not end within %s. It was left as it is, and no file was made.\n\n"+
+				"Nothing about it changed for %s. It was left as it is, and no file was made.\n\n"+
 				"Apply again when that download is over. If nobody is waiting for it, cancel it: kubectl -n %s delete virtualmachineimagedownloader %s",
 			f.id(), there.CreationTimestamp.UTC().Format(time.RFC3339), f.download.Stall, there.Namespace, there.Name))}}
 	}

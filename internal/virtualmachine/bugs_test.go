@@ -37,7 +37,7 @@ func TestOfficialBugs(t *testing.T) {
 		"V6: keys of other namespaces":                 foreignKeys,
 		"V7: parts of a machine that are not there":    missingParts,
 		"V8: no list of SSH keys":                      noKeyList,
-		"V9: sockets and threads":                      topology,
+		"V9: sockets and threads":                      keepsTopology,
 		"V10: cloud-init and other volumes as disks":   otherVolumes,
 		"V11: references without a namespace":          shortReferences,
 		"V12: a disk without a size":                   noSize,
@@ -188,7 +188,7 @@ func noKeyList(t *testing.T) {
 	}
 }
 
-func topology(t *testing.T) {
+func keepsTopology(t *testing.T) {
 	t.Helper()
 	vm := withDomain(kubevirtv1.DomainSpec{CPU: &kubevirtv1.CPU{Sockets: 2, Cores: 3, Threads: 2}})
 	back := readInto(t, imported(), sight{vm: &vm})

@@ -22,6 +22,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/device"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/nic"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/placement"
 )
 
 // blank is a machine before anything is asked of it. Machines spread over the
@@ -36,24 +37,10 @@ func blank(namespace, name string) *kubevirtv1.VirtualMachine {
 		Spec: kubevirtv1.VirtualMachineSpec{
 			Template: &kubevirtv1.VirtualMachineInstanceTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{labelCreator: creator, labelVMName: name}},
-				Spec:       kubevirtv1.VirtualMachineInstanceSpec{EvictionStrategy: &eviction, Affinity: spread()},
+				Spec:       kubevirtv1.VirtualMachineInstanceSpec{EvictionStrategy: &eviction, Affinity: &corev1.Affinity{PodAntiAffinity: placement.Spread()}},
 			},
 		},
 	}
-}
-
-func spread() *corev1.Affinity {
-	return &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
-		PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{
-			Weight: 100,
-			PodAffinityTerm: corev1.PodAffinityTerm{
-				TopologyKey: corev1.LabelHostname,
-				LabelSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
-					{Key: labelCreator, Operator: metav1.LabelSelectorOpExists},
-				}},
-			},
-		}},
-	}}
 }
 
 // onto writes the machine onto an object: a blank one, or a copy of the live
@@ -69,7 +56,9 @@ func (m machine) onto(ctx context.Context, vm *kubevirtv1.VirtualMachine, before
 	m.ontoRunStrategy(vm, before != nil && m.RunStrategy.Equal(before.RunStrategy))
 	m.ontoCompute(vm, before == nil)
 	m.ontoFirmware(&vm.Spec.Template.Spec.Domain)
-	m.ontoPlacement(ctx, &vm.Spec.Template.Spec, &diags)
+	m.ontoEnd(&vm.Spec.Template.Spec)
+	m.ontoNode(ctx, &vm.Spec.Template.Spec, &diags)
+	m.placement.Onto(&vm.Spec.Template.Spec, before.placed())
 	nic.Onto(&vm.Spec.Template.Spec, m.interfaces)
 	device.InputsOnto(devices, m.inputs)
 	device.TPMOnto(devices, m.tpm)
@@ -160,7 +149,7 @@ func stopped(live kubevirtv1.VirtualMachineRunStrategy, known types.String) bool
 	return live == kubevirtv1.RunStrategyHalted && known.ValueString() == string(kubevirtv1.RunStrategyManual)
 }
 
-func (m machine) ontoPlacement(ctx context.Context, spec *kubevirtv1.VirtualMachineInstanceSpec, diags *diag.Diagnostics) {
+func (m machine) ontoNode(ctx context.Context, spec *kubevirtv1.VirtualMachineInstanceSpec, diags *diag.Diagnostics) {
 	if arg.Known(m.Hostname) {
 		spec.Hostname = m.Hostname.ValueString()
 	}
@@ -168,4 +157,12 @@ func (m machine) ontoPlacement(ctx context.Context, spec *kubevirtv1.VirtualMach
 	if len(m.NodeSelector.Elements()) > 0 {
 		diags.Append(m.NodeSelector.ElementsAs(ctx, &spec.NodeSelector, false)...)
 	}
+}
+
+// placed is where the machine was to run; nowhere in particular if there was none.
+func (m *machine) placed() placement.Placement {
+	if m == nil {
+		return placement.Placement{}
+	}
+	return m.placement
 }

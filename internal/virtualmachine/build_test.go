@@ -303,7 +303,7 @@ func TestTopology(t *testing.T) {
 		"same number keeps sockets": {machineOf(&kubevirtv1.CPU{Cores: 2, Sockets: 2, Threads: 1}, false), 4, "8Gi", kubevirtv1.CPU{Cores: 2, Sockets: 2, Threads: 1}, "8", "2Gi", "8Gi"},
 		"other number":              {machineOf(&kubevirtv1.CPU{Cores: 2, Sockets: 2, Threads: 1}, false), 6, "4Gi", kubevirtv1.CPU{Cores: 6, Sockets: 1, Threads: 1}, "6", "2Gi", "4Gi"},
 		"hotplug adds sockets":      {machineOf(&kubevirtv1.CPU{Cores: 2, Sockets: 1, MaxSockets: 4}, true), 4, "3Gi", kubevirtv1.CPU{Cores: 2, Sockets: 2, MaxSockets: 4}, "8", "3Gi", "8Gi"},
-		"hotplug, odd number":       {machineOf(&kubevirtv1.CPU{Cores: 2, Sockets: 1, MaxSockets: 4}, true), 3, "2Gi", kubevirtv1.CPU{Cores: 3, Sockets: 1, Threads: 1, MaxSockets: 4}, "3", "2Gi", "8Gi"},
+		"hotplug, odd number":       {machineOf(&kubevirtv1.CPU{Cores: 2, Sockets: 1, MaxSockets: 4}, true), 3, "2Gi", kubevirtv1.CPU{Cores: 1, Sockets: 3, MaxSockets: 8}, "8", "2Gi", "8Gi"},
 		"nothing said":              {machineOf(nil, false), 1, "8Gi", kubevirtv1.CPU{Cores: 1, Sockets: 1, Threads: 1}, "1", "2Gi", "8Gi"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -320,8 +320,8 @@ func TestTopology(t *testing.T) {
 			if domain.Resources.Limits.Cpu().String() != test.limit || domain.Memory.Guest.String() != test.guest || domain.Resources.Limits.Memory().String() != test.memmax {
 				t.Errorf("limits %v, guest %v", domain.Resources.Limits, domain.Memory.Guest)
 			}
-			if cpus(test.vm) != test.cpus || memory(test.vm).String() != test.memory {
-				t.Errorf("reads as %d, %s", cpus(test.vm), memory(test.vm))
+			if topologyOf(test.vm).cpus() != test.cpus || memory(test.vm).String() != test.memory {
+				t.Errorf("reads as %d, %s", topologyOf(test.vm).cpus(), memory(test.vm))
 			}
 		})
 	}

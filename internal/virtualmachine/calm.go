@@ -37,7 +37,7 @@ func (m machine) stirs(before machine) stir {
 	}
 	return stir{
 		message: true,
-		node: !m.CPU.Equal(before.CPU) || !m.Memory.Equal(before.Memory) || !m.NodeSelector.Equal(before.NodeSelector) ||
+		node: !m.CPU.Equal(before.CPU) || m.resizes(before.model) || !m.Memory.Equal(before.Memory) || !m.NodeSelector.Equal(before.NodeSelector) || m.moves(before) ||
 			!slices.Equal(shapesOf(m.interfaces), shapesOf(before.interfaces)),
 	}
 }
@@ -78,6 +78,8 @@ func (m machine) reshapes(before machine) bool {
 		{m.EFI, before.EFI},
 		{m.SecureBoot, before.SecureBoot},
 		{m.Hostname, before.Hostname},
+		{settled(m.EvictionStrategy, before.EvictionStrategy), before.EvictionStrategy},
+		{settled(m.TerminationGracePeriodSeconds, before.TerminationGracePeriodSeconds), before.TerminationGracePeriodSeconds},
 		{m.Input, before.Input},
 		{m.TPM, before.TPM},
 		{m.HostDevice, before.HostDevice},
@@ -86,8 +88,31 @@ func (m machine) reshapes(before machine) bool {
 			return true
 		}
 	}
-	return m.Disk.IsUnknown() || m.NetworkInterface.IsUnknown() || m.Tags.IsUnknown() || !m.seedsLike(before) ||
+	return m.moves(before) || m.resizes(before.model) || m.Disk.IsUnknown() || m.NetworkInterface.IsUnknown() || m.Tags.IsUnknown() || !m.seedsLike(before) ||
 		!slices.Equal(diskShapes(m.disks), diskShapes(before.disks)) || !slices.Equal(shapesOf(m.interfaces), shapesOf(before.interfaces))
+}
+
+// settled is a planned value; what is unknown only because the state does not have it yet is no change.
+func settled(planned, old attr.Value) attr.Value {
+	if planned.IsUnknown() && old.IsNull() {
+		return old
+	}
+	return planned
+}
+
+// moves says that the change is about the nodes that the machine may run on, in a block.
+func (m machine) moves(before machine) bool {
+	for _, pair := range [][2]types.List{
+		{m.NodeAffinity, before.NodeAffinity},
+		{m.PodAffinity, before.PodAffinity},
+		{m.PodAntiAffinity, before.PodAntiAffinity},
+		{m.Toleration, before.Toleration},
+	} {
+		if len(pair[0].Elements())+len(pair[1].Elements()) > 0 && !pair[0].Equal(pair[1]) || pair[0].IsUnknown() {
+			return true
+		}
+	}
+	return false
 }
 
 // diskShapes are the disks without what only their volumes and templates have.
@@ -147,6 +172,9 @@ func (p *planning) calm(ctx context.Context) {
 func (m *model) asPlanned(ctx context.Context, planned machine) diag.Diagnostics {
 	for _, pair := range [][2]*types.String{{&m.State, &planned.State}, {&m.Message, &planned.Message}, {&m.NodeName, &planned.NodeName}} {
 		keepKnown(pair[0], *pair[1])
+	}
+	if !planned.MaxCPU.IsUnknown() && !planned.MaxMemory.IsUnknown() {
+		m.MaxCPU, m.MaxMemory = planned.MaxCPU, planned.MaxMemory
 	}
 	if tfbase.Known(planned.Requests) {
 		m.Requests = planned.Requests

@@ -25,7 +25,10 @@ func NewDataSource() datasource.DataSource {
 			if err != nil {
 				return err
 			}
-			for _, problem := range found.read(ctx, seen).Errors() {
+			live := topologyOf(withTemplate(seen.vm))
+			problems := found.read(ctx, seen).Errors()
+			found.CPUSockets, found.CPUThreads = types.Int64Value(live.sockets), types.Int64Value(live.threads)
+			for _, problem := range problems {
 				return &failedError{problem.Summary() + ": " + problem.Detail()}
 			}
 			return nil

@@ -20,6 +20,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/device"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/nic"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/placement"
 )
 
 // model is configuration, plan or state as Terraform has it. Its lists may be
@@ -36,13 +37,21 @@ type model struct {
 	NodeName    types.String `tfsdk:"node_name"`
 
 	CPU                   types.Int64  `tfsdk:"cpu"`
+	CPUSockets            types.Int64  `tfsdk:"cpu_sockets"`
+	CPUThreads            types.Int64  `tfsdk:"cpu_threads"`
+	MaxCPU                types.Int64  `tfsdk:"max_cpu"`
 	Memory                types.String `tfsdk:"memory"`
+	MaxMemory             types.String `tfsdk:"max_memory"`
 	ReservedMemory        types.String `tfsdk:"reserved_memory"`
 	Requests              types.List   `tfsdk:"requests"`
 	CPUModel              types.String `tfsdk:"cpu_model"`
 	CPUPinning            types.Bool   `tfsdk:"cpu_pinning"`
 	IsolateEmulatorThread types.Bool   `tfsdk:"isolate_emulator_thread"`
 	NodeSelector          types.Map    `tfsdk:"node_selector"`
+	NodeAffinity          types.List   `tfsdk:"node_affinity"`
+	PodAffinity           types.List   `tfsdk:"pod_affinity"`
+	PodAntiAffinity       types.List   `tfsdk:"pod_anti_affinity"`
+	Toleration            types.List   `tfsdk:"toleration"`
 
 	MachineType types.String `tfsdk:"machine_type"`
 	EFI         types.Bool   `tfsdk:"efi"`
@@ -54,6 +63,9 @@ type model struct {
 	RestartAfterUpdate    types.Bool   `tfsdk:"restart_after_update"`
 	SSHKeys               types.List   `tfsdk:"ssh_keys"`
 	CreateInitialSnapshot types.Bool   `tfsdk:"create_initial_snapshot"`
+
+	EvictionStrategy              types.String `tfsdk:"eviction_strategy"`
+	TerminationGracePeriodSeconds types.Int64  `tfsdk:"termination_grace_period_seconds"`
 
 	Disk             types.List       `tfsdk:"disk"`
 	NetworkInterface types.List       `tfsdk:"network_interface"`
@@ -75,6 +87,7 @@ type machine struct {
 	hosts      []device.Host
 	requests   *requests
 	sshKeys    []string
+	placement  placement.Placement
 }
 
 // elements decodes a list; one that is unknown, or has an element that is unknown as a whole, counts as empty.
@@ -108,6 +121,7 @@ func (m *model) machine(ctx context.Context) (machine, diag.Diagnostics) {
 		hosts:      elements[device.Host](ctx, m.HostDevice, &diags),
 		requests:   first(elements[requests](ctx, m.Requests, &diags)),
 		tpm:        first(elements[device.TPM](ctx, m.TPM, &diags)),
+		placement:  placement.Take(ctx, m.placementLists(), &diags),
 	}
 	for _, key := range elements[types.String](ctx, m.SSHKeys, &diags) {
 		if arg.Known(key) {
@@ -126,7 +140,12 @@ func (m machine) pack(ctx context.Context) diag.Diagnostics {
 	m.Input = list(ctx, device.InputBlock(), m.inputs, &diags)
 	m.HostDevice = list(ctx, device.HostBlock(), m.hosts, &diags)
 	m.TPM = list(ctx, device.TPMBlock(), single(m.tpm), &diags)
+	m.placement.Pack(ctx, m.placementLists(), &diags)
 	return diags
+}
+
+func (m *model) placementLists() placement.Lists {
+	return placement.Lists{Node: &m.NodeAffinity, Pod: &m.PodAffinity, Anti: &m.PodAntiAffinity, Tolerations: &m.Toleration}
 }
 
 func list[T any](ctx context.Context, block schema.ListNestedBlock, values []T, diags *diag.Diagnostics) types.List {

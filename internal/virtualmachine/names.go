@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/placement"
 )
 
 // What a machine refers to, of kinds that are not in package api.
@@ -19,7 +20,7 @@ var (
 
 // Labels and annotations of a machine and of its template.
 const (
-	labelCreator = "harvesterhci.io/creator"
+	labelCreator = placement.LabelCreator
 	labelVMName  = "harvesterhci.io/vmName"
 	creator      = "terraform-provider-harvester"
 

@@ -187,6 +187,12 @@ func describeArgument(t *testing.T, attribute schema.Attribute) argument {
 	return result
 }
 
+// more are the arguments that the official provider lacks, under the names that open pull requests for it propose where there are any.
+var more = []string{
+	"cpu_sockets", "cpu_threads", "max_cpu", "max_memory", "eviction_strategy", "termination_grace_period_seconds",
+	"node_affinity", "pod_affinity", "pod_anti_affinity", "toleration",
+}
+
 // Every argument of the official provider is here, and means the same.
 func TestOfficialArguments(t *testing.T) {
 	t.Parallel()
@@ -217,7 +223,7 @@ func TestOfficialArguments(t *testing.T) {
 		}
 	}
 	for name := range ours {
-		if !known[name] {
+		if !known[name] && !slices.Contains(more, strings.SplitN(name, ".", 2)[0]) {
 			t.Errorf("%s is not an official argument; if it is to stay, say so here", name)
 		}
 	}

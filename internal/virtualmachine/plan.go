@@ -40,7 +40,7 @@ func (r *Resource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReques
 	if p.load(ctx); req.Plan.Raw.IsNull() {
 		return
 	}
-	for _, step := range []func(context.Context){p.strategy, p.spelling, p.terminating, p.disks, p.leavesBehind, p.interfaces, p.requests, p.calm, p.settle} {
+	for _, step := range []func(context.Context){p.strategy, p.growth, p.spelling, p.terminating, p.disks, p.leavesBehind, p.interfaces, p.requests, p.calm, p.settle} {
 		if resp.Diagnostics.HasError() {
 			return
 		}
@@ -131,6 +131,22 @@ func strategyFor(start bool) string {
 	return string(kubevirtv1.RunStrategyHalted)
 }
 
+// growth plans how far CPUs and memory can grow: as they can, if the configuration does not say.
+func (p *planning) growth(ctx context.Context) {
+	m, open := p.machine.model, types.Int64{}
+	p.resp.Diagnostics.Append(p.Config.GetAttribute(ctx, path.Root("max_cpu"), &open)...)
+	switch {
+	case open.IsNull() && p.before != nil:
+		m.MaxCPU, m.MaxMemory = p.before.MaxCPU, p.before.MaxMemory
+	case arg.Known(m.MaxCPU) && !m.grows() && p.unset(ctx, "max_memory"):
+		m.MaxMemory = types.StringNull()
+	default:
+		return
+	}
+	p.resp.Diagnostics.Append(p.resp.Plan.SetAttribute(ctx, path.Root("max_cpu"), m.MaxCPU)...)
+	p.resp.Diagnostics.Append(p.resp.Plan.SetAttribute(ctx, path.Root("max_memory"), m.MaxMemory)...)
+}
+
 // spelling keeps a value as the state has it if the configuration says the same in other words:
 // an import, and the state of the official provider, can only guess at the words.
 func (p *planning) spelling(ctx context.Context) {
@@ -150,6 +166,7 @@ func (p *planning) spelling(ctx context.Context) {
 		p.resp.Diagnostics.Append(p.resp.Plan.SetAttribute(ctx, path.Root("memory"), before.Memory)...)
 	}
 	keep(path.Root("memory"), &m.Memory, before.Memory, sameQuantity(m.Memory.ValueString(), before.Memory.ValueString()))
+	keep(path.Root("max_memory"), &m.MaxMemory, before.MaxMemory, sameQuantity(m.MaxMemory.ValueString(), before.MaxMemory.ValueString()))
 	keep(path.Root("reserved_memory"), &m.ReservedMemory, before.ReservedMemory, sameQuantity(m.ReservedMemory.ValueString(), before.ReservedMemory.ValueString()))
 	for i := range m.disks[:min(len(m.disks), len(before.disks))] {
 		d, old := &m.disks[i], before.disks[i]

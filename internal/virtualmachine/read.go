@@ -43,6 +43,7 @@ func (m *model) read(ctx context.Context, seen sight) diag.Diagnostics {
 	m.ID = types.StringValue(tfbase.ID(vm.Namespace, vm.Name))
 	m.readCompute(vm, prior.requests)
 	m.readFirmware(vm)
+	m.readEnd(&vm.Spec.Template.Spec)
 	m.readOperation(ctx, vm, imported, &diags)
 
 	now := prior
@@ -51,6 +52,7 @@ func (m *model) read(ctx context.Context, seen sight) diag.Diagnostics {
 	now.cloudInit = cloudinit.ReadBlock(prior.cloudInit, vm, seen.secrets)
 	now.inputs = device.ReadInputs(vm.Spec.Template.Spec.Domain.Devices.Inputs)
 	now.hosts = device.ReadHosts(prior.hosts, vm.Spec.Template.Spec.Domain.Devices.HostDevices)
+	now.placement = prior.placement.Read(&vm.Spec.Template.Spec, imported)
 	now.tpm = device.ReadTPM(prior.tpm, vm.Spec.Template.Spec.Domain.Devices.TPM)
 	diags.Append(now.pack(ctx)...)
 
@@ -75,7 +77,7 @@ func withTemplate(vm *kubevirtv1.VirtualMachine) *kubevirtv1.VirtualMachine {
 }
 
 func (m *model) readCompute(vm *kubevirtv1.VirtualMachine, asked *requests) {
-	m.CPU = types.Int64Value(cpus(vm))
+	m.readCPUs(vm)
 	quantity := ""
 	if memory := memory(vm); memory != nil {
 		quantity = memory.String()
@@ -114,6 +116,11 @@ func (m *model) readFirmware(vm *kubevirtv1.VirtualMachine) {
 	m.EFI = types.BoolValue(efi(domain))
 	m.SecureBoot = types.BoolValue(secureBoot(domain))
 	m.Hostname = arg.KeepOpen(m.Hostname, vm.Spec.Template.Spec.Hostname)
+}
+
+func (m *model) readEnd(spec *kubevirtv1.VirtualMachineInstanceSpec) {
+	m.EvictionStrategy = types.StringPointerValue((*string)(spec.EvictionStrategy))
+	m.TerminationGracePeriodSeconds = types.Int64PointerValue(spec.TerminationGracePeriodSeconds)
 }
 
 func (m *model) readOperation(ctx context.Context, vm *kubevirtv1.VirtualMachine, imported bool, diags *diag.Diagnostics) {

@@ -49,7 +49,7 @@ func (c *checking) rehearse(ctx context.Context, m machine, before *machine, wan
 		return diag.Diagnostics{diag.NewWarningDiagnostic("Harvester would refuse this now", fmt.Sprintf(
 			"Harvester would not accept the %s as things are: %s\n\nThat is well if this run changes what is in the way.", m.title(), diagnose.Said(err)))}
 	}
-	found := diagnose.API("plan", m.title(), "Harvester was asked without changing anything.", err)
+	found := diagnose.API("plan", m.title(), "Harvester was asked without changing anything."+m.advice(err), err)
 	if at, known := m.blamed(err, object); known {
 		return diag.Diagnostics{diag.WithPath(at, found)}
 	}
@@ -87,6 +87,17 @@ func (c *checking) request(ctx context.Context, m machine, before *machine, want
 	return desired, c.machines.DryRunPatch(ctx, namespace, name, patch)
 }
 
+// advice is what to do about a refusal whose words leave that open.
+func (m machine) advice(err error) string {
+	if !strings.Contains(err.Error(), "maximum sockets allowed") {
+		return ""
+	}
+	if m.grows() {
+		return " Raise max_cpu."
+	}
+	return " Harvester allows one socket to a machine whose CPUs cannot grow while it runs: set cpu_sockets = 1, and cpu to the number of cores, or let them grow with max_cpu and max_memory."
+}
+
 // mayPass says that Harvester refuses something that other resources of the same run may change: what is not there
 // yet, a volume that another machine has, or its MAC address.
 func mayPass(err error) bool {
@@ -101,7 +112,10 @@ var fieldArguments = []struct{ field, argument string }{
 	{"reservedMemory", "reserved_memory"},
 	{".domain.machine.", "machine_type"},
 	{".domain.firmware", "efi"},
+	{".domain.cpu.sockets", "cpu_sockets"},
 	{".domain.cpu", "cpu"},
+	{".evictionStrategy", "eviction_strategy"},
+	{"erminationGracePeriodSeconds", "termination_grace_period_seconds"},
 	{".domain.resources.requests", "requests"},
 	{".domain.memory", "memory"},
 	{".domain.resources.limits.memory", "memory"},
@@ -109,6 +123,10 @@ var fieldArguments = []struct{ field, argument string }{
 	{".domain.devices.hostDevices", "host_device"},
 	{".domain.devices.inputs", "input"},
 	{"runStrategy", "run_strategy"},
+	{".nodeAffinity", "node_affinity"},
+	{".podAffinity", "pod_affinity"},
+	{".podAntiAffinity", "pod_anti_affinity"},
+	{".tolerations", "toleration"},
 }
 
 // blamed finds the argument behind a refusal of the machine that was sent.
@@ -125,11 +143,19 @@ func (m machine) blamed(err error, sent *kubevirtv1.VirtualMachine) (at path.Pat
 		}
 		for _, a := range fieldArguments {
 			if strings.Contains(cause.Field+" "+cause.Message, a.field) {
-				return path.Root(a.argument), true
+				return m.argument(a.argument), true
 			}
 		}
 	}
 	return at, false
+}
+
+// argument is where an argument is, or the one that stands for it if it is not set.
+func (m machine) argument(name string) path.Path {
+	if name == "cpu_sockets" && m.CPUSockets.IsNull() {
+		name = "cpu"
+	}
+	return path.Root(name)
 }
 
 // device is the block of a disk or an interface, or the argument in it that a field stands for.

@@ -87,7 +87,13 @@ func (m machine) limit(name corev1.ResourceName) *resource.Quantity {
 	text := cmp.Or(m.Memory.ValueString(), defaultMemory)
 	unknown := m.Memory.IsUnknown()
 	if name == corev1.ResourceCPU {
-		text, unknown = fmt.Sprint(max(m.CPU.ValueInt64(), defaultCPU)), m.CPU.IsUnknown()
+		text, unknown = fmt.Sprint(m.shape().cpus()), !m.knownShape()
+	}
+	switch grows := m.grows() || m.MaxCPU.IsUnknown(); { // Harvester computes with the maximum then
+	case grows && name == corev1.ResourceCPU:
+		text, unknown = fmt.Sprint(m.MaxCPU.ValueInt64()), m.MaxCPU.IsUnknown()
+	case grows:
+		text, unknown = m.MaxMemory.ValueString(), m.MaxMemory.IsUnknown()
 	}
 	quantity, err := resource.ParseQuantity(text)
 	if unknown || err != nil {
@@ -117,7 +123,7 @@ func (p *planning) requests(ctx context.Context) {
 // does so at any change.
 func (p *planning) recomputes() bool {
 	m, before := p.machine, p.before
-	return !m.CPU.Equal(before.CPU) || !m.Memory.Equal(before.Memory) || !m.ReservedMemory.Equal(before.ReservedMemory) ||
+	return !m.CPU.Equal(before.CPU) || m.resizes(before.model) || !m.Memory.Equal(before.Memory) || !m.ReservedMemory.Equal(before.ReservedMemory) ||
 		!m.CPUPinning.Equal(before.CPUPinning) || len(m.hosts) > 0 || len(before.hosts) > 0
 }
 

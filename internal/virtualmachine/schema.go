@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
@@ -26,7 +27,11 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/device"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/disk"
 	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/nic"
+	"github.com/harvester-community/terraform-provider-harvester/internal/virtualmachine/placement"
 )
+
+// mostCPUs is far beyond what KubeVirt gives a machine; it keeps the numbers in what its fields hold.
+const mostCPUs = 1 << 16
 
 // limits are generous: cloning a big image onto slow disks, or a first boot that
 // has to bring an address, takes its time, and a timeout taints the machine.
@@ -36,8 +41,7 @@ func vmSchema() schema.Schema {
 	return schema.Schema{
 		Version: tfbase.SchemaVersion,
 		MarkdownDescription: "A virtual machine. Plan and apply refuse one whose image is missing, incomplete, failed or too large for its disk. " +
-			"Creation ends when the machine runs (and has its addresses, where `wait_for_lease` asks for them), or fails with what the cluster says.\n\n" +
-			"Import with `namespace/name`.",
+			"Creation ends when the machine runs (and has its addresses, where `wait_for_lease` asks for them), or fails with what the cluster says.",
 		Attributes: attributes(),
 		Blocks: map[string]schema.Block{
 			"disk":              disk.Block(),
@@ -46,6 +50,10 @@ func vmSchema() schema.Schema {
 			"input":             device.InputBlock(),
 			"tpm":               device.TPMBlock(),
 			"host_device":       device.HostBlock(),
+			"node_affinity":     placement.NodeAffinityBlock(),
+			"pod_affinity":      placement.PodAffinityBlock(),
+			"pod_anti_affinity": placement.PodAntiAffinityBlock(),
+			"toleration":        placement.TolerationBlock(),
 			"timeouts":          tfbase.TimeoutsBlock(limits),
 		},
 	}
@@ -90,12 +98,35 @@ func computeAttributes() map[string]schema.Attribute {
 			Optional: true, Computed: true, Default: int64default.StaticInt64(defaultCPU),
 			MarkdownDescription: "Number of virtual CPUs.",
 			Validators:          []validator.Int64{int64validator.AtLeast(1)},
-		}, "Default: `1`. A machine made elsewhere keeps its topology (sockets, cores, threads) as long as the number stays."),
+		}, "With `cpu_sockets` or `cpu_threads`: number of cores of a socket, and the number of virtual CPUs is the product of the three. Default: `1`. "+
+			"Without them a machine made elsewhere keeps its topology (sockets, cores, threads) as long as the number stays."),
+		"cpu_sockets": tfbase.Advised(schema.Int64Attribute{
+			Optional:            true,
+			MarkdownDescription: "Number of sockets of the CPU topology.",
+			Validators:          []validator.Int64{int64validator.Between(1, mostCPUs)},
+		}, "With it `cpu` is the number of cores of a socket. Counts as 1 beside `cpu_threads`. More than 1 needs `max_cpu`: Harvester gives other machines one socket. "+
+			"An import has the number of virtual CPUs in `cpu` alone."),
+		"cpu_threads": tfbase.Advised(schema.Int64Attribute{
+			Optional:            true,
+			MarkdownDescription: "Number of threads of a core in the CPU topology.",
+			Validators:          []validator.Int64{int64validator.Between(1, mostCPUs)},
+		}, "With it `cpu` is the number of cores of a socket. Counts as 1 beside `cpu_sockets`."),
+		"max_cpu": tfbase.Advised(schema.Int64Attribute{
+			Optional: true, Computed: true,
+			MarkdownDescription: "How many virtual CPUs the machine can have without a restart; null if their number cannot grow while it runs.",
+			Validators:          []validator.Int64{int64validator.Between(0, mostCPUs)},
+		}, "With it and `max_memory`, a running machine gets more CPUs and memory at once (KubeVirt migrates it for that, so it needs a second node); fewer, or more than the maximum, "+
+			"need a restart. Limits and requests of the machine are computed from the maximum. `0` switches it off; unset, it stays as it is."),
 		"memory": tfbase.Advised(schema.StringAttribute{
 			Optional: true, Computed: true, Default: stringdefault.StaticString(defaultMemory),
 			MarkdownDescription: "Memory, as in `512Mi` or `4Gi`.",
 			Validators:          []validator.String{tfbase.Quantity()},
 		}, "Default: `1Gi`."),
+		"max_memory": tfbase.Advised(schema.StringAttribute{
+			Optional: true, Computed: true,
+			MarkdownDescription: "How much memory the machine can have without a restart, as in `8Gi`; null if it cannot grow while it runs.",
+			Validators:          []validator.String{tfbase.Quantity()},
+		}, "Goes with `max_cpu`. `memory` must be at least `1Gi` then."),
 		"reserved_memory": schema.StringAttribute{
 			Optional:            true,
 			MarkdownDescription: "Part of the memory that is kept from the guest for the emulator. The cluster decides if unset.",
@@ -158,6 +189,20 @@ func operationAttributes() map[string]schema.Attribute {
 			MarkdownDescription: "Use `run_strategy` instead: `true` means `RerunOnFailure`, `false` means `Halted`.",
 			DeprecationMessage:  "Use run_strategy instead: start = true is run_strategy = \"RerunOnFailure\", start = false is run_strategy = \"Halted\".",
 		},
+		"eviction_strategy": tfbase.Advised(schema.StringAttribute{
+			Optional: true, Computed: true,
+			MarkdownDescription: "What becomes of the machine when its node is drained: `LiveMigrate` (it migrates, and holds up the drain if it cannot), `LiveMigrateIfPossible`, " +
+				"`None` (it is stopped) or `External` (something else sees to it).",
+			PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
+			Validators: []validator.String{stringvalidator.OneOf(string(kubevirtv1.EvictionStrategyNone), string(kubevirtv1.EvictionStrategyLiveMigrate),
+				string(kubevirtv1.EvictionStrategyLiveMigrateIfPossible), string(kubevirtv1.EvictionStrategyExternal))},
+		}, "Unset, it stays as it is; a new machine has `LiveMigrateIfPossible`."),
+		"termination_grace_period_seconds": tfbase.Advised(schema.Int64Attribute{
+			Optional: true, Computed: true,
+			MarkdownDescription: "How long the guest may take to shut down before it is cut off, in seconds.",
+			PlanModifiers:       []planmodifier.Int64{int64planmodifier.UseStateForUnknown()},
+			Validators:          []validator.Int64{int64validator.AtLeast(0)},
+		}, "Unset, it stays as it is; a new machine has what Harvester's setting `default-vm-termination-grace-period-seconds` says. A longer one needs a longer `timeouts.delete` too."),
 		"create_initial_snapshot": tfbase.Advised(schema.BoolAttribute{
 			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
 			MarkdownDescription: "Take a snapshot of the new machine once it is ready, named `<name>-initial`, and wait until it is usable. If that fails, the machine is kept " +

@@ -34,7 +34,9 @@ func (r *Resource) ValidateConfig(ctx context.Context, req resource.ValidateConf
 	resp.Diagnostics.Append(m.validateCloudInit()...)
 	resp.Diagnostics.Append(device.ValidateHosts(m.hosts, path.Root("host_device"))...)
 	resp.Diagnostics.Append(m.validateRequests()...)
+	resp.Diagnostics.Append(m.validateGrowth()...)
 	resp.Diagnostics.Append(m.validateBootOrder()...)
+	resp.Diagnostics.Append(m.placement.Validate()...)
 }
 
 // validateBootOrder: KubeVirt has each place once, among disks and network interfaces

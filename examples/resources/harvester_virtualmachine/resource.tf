@@ -59,6 +59,58 @@ resource "harvester_virtualmachine" "web" {
   }
 }
 
+# Two machines on two nodes of the zone, which get more CPUs and memory without a restart.
+resource "harvester_virtualmachine" "database" {
+  count  = 2
+  name   = "database-${count.index}"
+  labels = { app = "database" }
+
+  cpu        = 2
+  memory     = "4Gi"
+  max_cpu    = 8
+  max_memory = "16Gi"
+
+  eviction_strategy                = "LiveMigrate"
+  termination_grace_period_seconds = 300
+
+  node_affinity {
+    required {
+      node_selector_term {
+        match_expressions {
+          key      = "topology.kubernetes.io/zone"
+          operator = "In"
+          values   = ["zone-a"]
+        }
+      }
+    }
+  }
+
+  pod_anti_affinity {
+    required {
+      topology_key = "kubernetes.io/hostname"
+      label_selector {
+        match_labels = { app = "database" }
+      }
+    }
+  }
+
+  toleration {
+    key    = "dedicated"
+    value  = "database"
+    effect = "NoSchedule"
+  }
+
+  disk {
+    name  = "root"
+    size  = "20Gi"
+    image = harvester_image.jammy.id
+  }
+
+  network_interface {
+    name = "default"
+  }
+}
+
 output "address" {
   value = harvester_virtualmachine.web.network_interface[0].ip_address
 }

@@ -128,7 +128,9 @@ func (k *KubeVirt) reconcileMachine(ctx context.Context, request reconcile.Reque
 	case stopInstance:
 		failure = k.stop(ctx, machine, instance)
 	case keep:
-		failure = k.hotplug(ctx, machine, instance)
+		if failure = k.hotplug(ctx, machine, instance); failure == nil {
+			failure = k.resize(ctx, machine, instance)
+		}
 	}
 	if apierrors.IsConflict(failure) {
 		return reconcile.Result{}, failure
@@ -432,11 +434,15 @@ func machineConditions(machine *kubevirtv1.VirtualMachine, instance *kubevirtv1.
 			add(kubevirtv1.VirtualMachineConditionType(c.Type), c.Status, c.Reason, c.Message, c.LastTransitionTime)
 		}
 		// Once it is there, it stays until the instance is stopped, even if the change is taken back.
-		told := slices.ContainsFunc(before, func(c kubevirtv1.VirtualMachineCondition) bool {
+		told := slices.IndexFunc(before, func(c kubevirtv1.VirtualMachineCondition) bool {
 			return c.Type == kubevirtv1.VirtualMachineRestartRequired
 		})
-		if (told || outdated(machine, instance)) && instance.DeletionTimestamp == nil {
-			add(kubevirtv1.VirtualMachineRestartRequired, corev1.ConditionTrue, "", "a non-live-updatable field was changed in the template spec", now)
+		why := "a non-live-updatable field was changed in the template spec"
+		if told >= 0 {
+			why = before[told].Message
+		}
+		if (told >= 0 || outdated(machine, instance)) && instance.DeletionTimestamp == nil {
+			add(kubevirtv1.VirtualMachineRestartRequired, corev1.ConditionTrue, "", why, now)
 		}
 	}
 	if failure != nil {

@@ -34,4 +34,8 @@ resource "harvester_virtualmachine" "test" {
     network_name = "default/NAME"
   }
   tpm {}
+  toleration {
+    key      = "dedicated"
+    operator = "Exists"
+  }
 }

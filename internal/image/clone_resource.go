@@ -34,6 +34,7 @@ type Clone struct {
 
 var (
 	_ resource.ResourceWithConfigure   = (*Clone)(nil)
+	_ resource.ResourceWithIdentity    = (*Clone)(nil)
 	_ resource.ResourceWithImportState = (*Clone)(nil)
 	_ resource.ResourceWithModifyPlan  = (*Clone)(nil)
 )

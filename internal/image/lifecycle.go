@@ -61,7 +61,12 @@ func (r *lifecycle) Configure(ctx context.Context, req resource.ConfigureRequest
 	}
 }
 
-// ImportState takes namespace/name.
+// IdentitySchema is that of the address of the image.
+func (r *lifecycle) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = tfbase.NamespacedAddress("image")
+}
+
+// ImportState takes namespace/name, or the address.
 func (r *lifecycle) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	tfbase.ImportNamespaced(ctx, req, resp)
 }
@@ -72,6 +77,7 @@ func (r *lifecycle) Create(ctx context.Context, req resource.CreateRequest, resp
 	if !r.Loaded(&resp.Diagnostics, r.form.read(ctx, req.Plan, &plan)) {
 		return
 	}
+	resp.Diagnostics.Append(tfbase.Locate(ctx, resp.Identity, &plan)...)
 	defer r.Session.Images.End(session.ImageID(plan.id()))
 	pass, diags := r.turn(ctx, &plan, leftNothing) // before the clock starts: what others take is not ours
 	defer pass()
@@ -107,6 +113,7 @@ func (r *lifecycle) Read(ctx context.Context, req resource.ReadRequest, resp *re
 	if !r.Loaded(&resp.Diagnostics, r.form.read(ctx, req.State, &state)) {
 		return
 	}
+	resp.Diagnostics.Append(tfbase.Locate(ctx, resp.Identity, &state)...)
 	ctx, cancel := state.Timeouts.Reading(ctx, limits)
 	defer cancel()
 
@@ -149,6 +156,7 @@ func (r *lifecycle) Update(ctx context.Context, req resource.UpdateRequest, resp
 	if !r.Loaded(&resp.Diagnostics, r.form.read(ctx, req.Plan, &plan), r.form.read(ctx, req.State, &state)) {
 		return
 	}
+	resp.Diagnostics.Append(tfbase.Locate(ctx, resp.Identity, &plan)...)
 	ctx, cancel := plan.Timeouts.Updating(ctx, limits)
 	defer cancel()
 	defer r.Session.Images.End(session.ImageID(plan.id()))

@@ -62,7 +62,12 @@ func (r *Resource) UpgradeState(context.Context) map[int64]resource.StateUpgrade
 	return tfbase.FromOfficial(deviceSchema(), nil)
 }
 
-// ImportState takes the name of the device.
+// IdentitySchema is that of the address of the device.
+func (r *Resource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = tfbase.ClusterScopedAddress(what)
+}
+
+// ImportState takes the name of the device, or the address.
 func (r *Resource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	tfbase.ImportClusterScoped(ctx, req, resp)
 }
@@ -97,6 +102,7 @@ func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp 
 	if !r.Loaded(&resp.Diagnostics, req.Plan.Get(ctx, &plan)) {
 		return
 	}
+	resp.Diagnostics.Append(tfbase.Locate(ctx, resp.Identity, &plan)...)
 	ctx, cancel := plan.Timeouts.Creating(ctx, limits)
 	defer cancel()
 	resp.Diagnostics.Append(r.apply(ctx, &plan, nil, resp.Private, &resp.State)...)
@@ -108,6 +114,7 @@ func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp 
 	if !r.Loaded(&resp.Diagnostics, req.Plan.Get(ctx, &plan), req.State.Get(ctx, &state)) {
 		return
 	}
+	resp.Diagnostics.Append(tfbase.Locate(ctx, resp.Identity, &plan)...)
 	ctx, cancel := plan.Timeouts.Updating(ctx, limits)
 	defer cancel()
 	if resp.Diagnostics.Append(r.apply(ctx, &plan, &state, resp.Private, &resp.State)...); !resp.Diagnostics.HasError() {
@@ -121,6 +128,7 @@ func (r *Resource) Read(ctx context.Context, req resource.ReadRequest, resp *res
 	if !r.Loaded(&resp.Diagnostics, req.State.Get(ctx, &state)) {
 		return
 	}
+	resp.Diagnostics.Append(tfbase.Locate(ctx, resp.Identity, &state)...)
 	ctx, cancel := state.Timeouts.Reading(ctx, limits)
 	defer cancel()
 	seen, err := look(ctx, r.Session, state.Name.ValueString())

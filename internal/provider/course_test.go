@@ -67,6 +67,7 @@ func (c *course) planFor(config tftypes.Value) (planned *tfprotov6.PlanResourceC
 	c.Helper()
 	planned, err := c.server.PlanResourceChange(c.Context(), &tfprotov6.PlanResourceChangeRequest{
 		TypeName: c.name, PriorState: c.dynamic(c.state), ProposedNewState: c.dynamic(c.proposed(config)), Config: c.dynamic(config), PriorPrivate: c.private,
+		PriorIdentity: c.address,
 	})
 	if err != nil {
 		c.Fatal(err)
@@ -109,12 +110,14 @@ func (c *course) applyPlan(config tftypes.Value, planned *tfprotov6.PlanResource
 	defer cancel()
 	answer, err := c.server.ApplyResourceChange(ctx, &tfprotov6.ApplyResourceChangeRequest{
 		TypeName: c.name, PriorState: c.dynamic(c.state), PlannedState: planned.PlannedState, Config: c.dynamic(config), PlannedPrivate: planned.PlannedPrivate,
+		PlannedIdentity: planned.PlannedIdentity,
 	})
 	if err != nil {
 		c.Fatal(err)
 	}
+	c.address = answer.NewIdentity
 	c.take(answer.NewState, answer.Private, answer.Diagnostics)
 }
 
 // begin is the state before anything was made.
-func (c *course) begin() { c.state, c.private = tftypes.NewValue(c.kind, nil), nil }
+func (c *course) begin() { c.state, c.private, c.address = tftypes.NewValue(c.kind, nil), nil, nil }

@@ -292,6 +292,7 @@ type course struct {
 
 	state          tftypes.Value
 	private        []byte
+	address        *tfprotov6.ResourceIdentityData
 	warned, failed string // summaries
 	details        string
 }
@@ -347,16 +348,20 @@ func (c *course) importID(id string) {
 	if err != nil || len(imported.ImportedResources) != 1 {
 		c.Fatal(err, imported.Diagnostics)
 	}
+	c.address = imported.ImportedResources[0].Identity
 	c.take(imported.ImportedResources[0].State, imported.ImportedResources[0].Private, imported.Diagnostics)
 	c.read()
 }
 
 func (c *course) read() {
 	c.Helper()
-	answer, err := c.server.ReadResource(c.Context(), &tfprotov6.ReadResourceRequest{TypeName: c.name, CurrentState: c.dynamic(c.state), Private: c.private})
+	answer, err := c.server.ReadResource(c.Context(), &tfprotov6.ReadResourceRequest{
+		TypeName: c.name, CurrentState: c.dynamic(c.state), Private: c.private, CurrentIdentity: c.address,
+	})
 	if err != nil {
 		c.Fatal(err)
 	}
+	c.address = answer.NewIdentity
 	c.take(answer.NewState, answer.Private, answer.Diagnostics)
 }
 

@@ -19,6 +19,7 @@ import (
 // takes what is missing, or misspelt, for not wanted.
 type Complete interface {
 	resource.ResourceWithConfigure
+	resource.ResourceWithIdentity
 	resource.ResourceWithImportState
 	resource.ResourceWithModifyPlan
 	resource.ResourceWithUpgradeState

@@ -4,16 +4,10 @@
 package tfbase
 
 import (
-	"context"
-	"fmt"
-
-	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
-	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // ClusterScoped returns the attributes every kind without a namespace has, as the
@@ -38,14 +32,4 @@ func NameOf(what, advice string) schema.Attribute {
 		PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 		Validators:          []validator.String{Name()},
 	}, advice)
-}
-
-// ImportClusterScoped starts an import by name.
-func ImportClusterScoped(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	if len(validation.IsDNS1123Subdomain(req.ID)) > 0 {
-		resp.Diagnostics.AddError("Invalid import id", fmt.Sprintf("The import id is wrong: expected a name, but got %q.", req.ID))
-		return
-	}
-	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), req.ID)...)
-	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("name"), req.ID)...)
 }

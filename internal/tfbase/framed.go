@@ -31,12 +31,17 @@ func (r *framed[M, P, T, O]) UpgradeState(context.Context) map[int64]resource.St
 	return FromOfficial(r.Kind.Schema, r.Clean)
 }
 
-// ImportState takes namespace/name, or the name of a kind without a namespace, or what the kind says.
+// IdentitySchema is that of the address of the object.
+func (r *framed[M, P, T, O]) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = r.address()
+}
+
+// ImportState takes namespace/name, or the name of a kind without a namespace, or what the kind says; or the address.
 func (r *framed[M, P, T, O]) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	switch {
 	case r.ParseID != nil:
-		importNamespaced(ctx, req, resp, r.ParseID)
-	case P(new(M)).InNamespace() == nil:
+		importBy(ctx, req, resp, r.ParseID, ParseID)
+	case !r.namespaced():
 		ImportClusterScoped(ctx, req, resp)
 	default:
 		ImportNamespaced(ctx, req, resp)
@@ -135,6 +140,7 @@ func (r *framed[M, P, T, O]) Create(ctx context.Context, req resource.CreateRequ
 	if !r.Loaded(&resp.Diagnostics, req.Plan.Get(ctx, plan), req.Config.Get(ctx, config)) {
 		return
 	}
+	resp.Diagnostics.Append(Locate(ctx, resp.Identity, plan)...)
 	ctx, cancel := plan.Base().Timeouts.Creating(ctx, r.Limits)
 	defer cancel()
 
@@ -229,6 +235,7 @@ func (r *framed[M, P, T, O]) Read(ctx context.Context, req resource.ReadRequest,
 	if !r.Loaded(&resp.Diagnostics, req.State.Get(ctx, state)) {
 		return
 	}
+	resp.Diagnostics.Append(Locate(ctx, resp.Identity, state)...)
 	ctx, cancel := state.Base().Timeouts.Reading(ctx, r.Limits)
 	defer cancel()
 
@@ -254,6 +261,7 @@ func (r *framed[M, P, T, O]) Update(ctx context.Context, req resource.UpdateRequ
 	if !r.Loaded(&resp.Diagnostics, req.Plan.Get(ctx, plan), req.State.Get(ctx, state), req.Config.Get(ctx, config)) {
 		return
 	}
+	resp.Diagnostics.Append(Locate(ctx, resp.Identity, plan)...)
 	ctx, cancel := plan.Base().Timeouts.Updating(ctx, r.Limits)
 	defer cancel()
 

@@ -4,12 +4,9 @@
 package tfbase
 
 import (
-	"context"
 	"fmt"
 	"strings"
 
-	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
@@ -32,20 +29,4 @@ func ParseReference(reference, defaultNamespace string) (namespace, name string,
 		return ParseID(reference)
 	}
 	return ParseID(ID(defaultNamespace, reference))
-}
-
-// ImportNamespaced starts an import by namespace/name.
-func ImportNamespaced(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	importNamespaced(ctx, req, resp, ParseID)
-}
-
-func importNamespaced(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse, parse func(string) (namespace, name string, err error)) {
-	namespace, name, err := parse(req.ID)
-	if err != nil {
-		resp.Diagnostics.AddError("Invalid import id", "The import id is wrong: "+err.Error()+".")
-		return
-	}
-	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), req.ID)...)
-	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("namespace"), namespace)...)
-	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("name"), name)...)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apischema "k8s.io/apimachinery/pkg/runtime/schema"
@@ -142,6 +143,17 @@ func (c *Checking[P]) Unchecked(err error) diag.Diagnostics {
 func (k *Kind[M, P, T, O]) what() string {
 	_, what, _ := strings.Cut(k.One, " ")
 	return what
+}
+
+// namespaced says that the objects are in a namespace.
+func (k *Kind[M, P, T, O]) namespaced() bool { return P(new(M)).InNamespace() != nil }
+
+// address is the resource identity.
+func (k *Kind[M, P, T, O]) address() identityschema.Schema {
+	if k.namespaced() {
+		return NamespacedAddress(k.what())
+	}
+	return ClusterScopedAddress(k.what())
 }
 
 func (k *Kind[M, P, T, O]) objects(s *session.Session) kube.Resource[T] {

@@ -43,6 +43,7 @@ type Resource struct {
 
 var (
 	_ resource.ResourceWithConfigure      = (*Resource)(nil)
+	_ resource.ResourceWithIdentity       = (*Resource)(nil)
 	_ resource.ResourceWithImportState    = (*Resource)(nil)
 	_ resource.ResourceWithModifyPlan     = (*Resource)(nil)
 	_ resource.ResourceWithUpgradeState   = (*Resource)(nil)
@@ -74,7 +75,12 @@ func (r *Resource) connect(s *session.Session) {
 	r.classes = kube.For[storagev1.StorageClass](r.Session.Client, api.StorageClasses, "StorageClass")
 }
 
-// ImportState takes namespace/name.
+// IdentitySchema is that of the address of the machine.
+func (r *Resource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = tfbase.NamespacedAddress(what)
+}
+
+// ImportState takes namespace/name, or the address.
 func (r *Resource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	tfbase.ImportNamespaced(ctx, req, resp)
 }
@@ -86,6 +92,7 @@ func (r *Resource) Create(ctx context.Context, req resource.CreateRequest, resp 
 	if !r.Loaded(&resp.Diagnostics, req.Plan.Get(ctx, &plan)) {
 		return
 	}
+	resp.Diagnostics.Append(tfbase.Locate(ctx, resp.Identity, &plan)...)
 	ctx, cancel := plan.Timeouts.Creating(ctx, limits)
 	defer cancel()
 
@@ -114,6 +121,7 @@ func (r *Resource) Read(ctx context.Context, req resource.ReadRequest, resp *res
 	if !r.Loaded(&resp.Diagnostics, req.State.Get(ctx, &state)) {
 		return
 	}
+	resp.Diagnostics.Append(tfbase.Locate(ctx, resp.Identity, &state)...)
 	ctx, cancel := state.Timeouts.Reading(ctx, limits)
 	defer cancel()
 
@@ -145,6 +153,7 @@ func (r *Resource) Update(ctx context.Context, req resource.UpdateRequest, resp 
 	if !r.Loaded(&resp.Diagnostics, req.Plan.Get(ctx, &plan), req.State.Get(ctx, &state)) {
 		return
 	}
+	resp.Diagnostics.Append(tfbase.Locate(ctx, resp.Identity, &plan)...)
 	ctx, cancel := plan.Timeouts.Updating(ctx, limits)
 	defer cancel()
 

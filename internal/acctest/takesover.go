@@ -16,16 +16,7 @@ import (
 // warnings that come with it.
 func (c *Cluster) TakesOver(t *testing.T, typeName, state, config string) (warned []string) {
 	t.Helper()
-	server, err := Factories["harvester"]()
-	if err != nil {
-		t.Fatal(err)
-	}
-	schemas, err := server.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := official{T: t, server: server, name: typeName, schema: schemas.ResourceSchemas[typeName]}
-	o.configure(schemas.Provider)
+	o, _ := protocol(t, typeName)
 	prior := o.read(o.upgrade(state))
 	planned := o.plan(prior, o.configuration(config))
 	if differences, err := planned.Diff(prior); err != nil || len(differences) > 0 {

@@ -23,6 +23,8 @@ const (
 	LabelGlobalPool = "loadbalancer.harvesterhci.io/global-ip-pool"
 	// LabelBalancerService is "true" on the service of a LoadBalancer.
 	LabelBalancerService = "loadbalancer.harvesterhci.io/servicelb"
+	// LabelBalancerGuest names the guest cluster whose cloud provider has made a LoadBalancer (load-balancer-harvester, pkg/utils/const.go).
+	LabelBalancerGuest = "cloudprovider.harvesterhci.io/cluster"
 	// AnnotationReleaseIP makes the service release an address whose load balancer is gone: "<address>: <namespace>/<name>".
 	AnnotationReleaseIP = "loadbalancer.harvesterhci.io/manuallyReleaseIP"
 	// AnnotationBalancerProject, AnnotationBalancerNetwork and AnnotationBalancerCluster are what a pool is chosen by.

@@ -4,6 +4,9 @@
 package api
 
 import (
+	"encoding/json"
+	"slices"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 )
@@ -46,4 +49,11 @@ func (m MachineVolumes) Has(claim string) bool {
 		}
 	}
 	return false
+}
+
+// Makes says whether Harvester makes the volume (PersistentVolumeClaim) of that name from a template of the machine.
+func (m MachineVolumes) Makes(claim string) bool {
+	var templates []metav1.PartialObjectMetadata
+	_ = json.Unmarshal([]byte(m.Annotations[AnnotationVolumeClaimTemplates]), &templates) // what cannot be read makes nothing
+	return slices.ContainsFunc(templates, func(template metav1.PartialObjectMetadata) bool { return template.Name == claim })
 }

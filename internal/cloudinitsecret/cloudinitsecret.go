@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
@@ -35,11 +36,24 @@ var Kind = &tfbase.Kind[model, *model, corev1.Secret, *corev1.Secret]{
 	Unstated:  (*model).unstated,
 	WriteOnly: (*model).takeWriteOnly,
 	Look:      look,
+	Listed:    kube.Decode[corev1.Secret],
+	Offers:    offers,
+	// These are many, and large.
+	ListFields: "type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token,type!=kubernetes.io/tls",
+	ListNote:   "So are Secrets without cloud-init data, and those that belong to a virtual machine.",
 }
 
 // look never asks for a list, which would be of all Secrets of the namespace.
 func look(ctx context.Context, s *session.Session, namespace, name string, _ bool) (*corev1.Secret, error) {
 	return kube.For[corev1.Secret](s.Client, api.Secrets, kindSecret).Get(ctx, namespace, name)
+}
+
+// offers: of all Secrets only those that hold cloud-init data, and belong to nothing.
+func offers(_ context.Context, _ *session.Session, object *unstructured.Unstructured) (bool, error) {
+	data, _, _ := unstructured.NestedMap(object.Object, "data")
+	_, user := data[keyUserData]
+	_, network := data[keyNetworkData]
+	return (user || network) && len(object.GetOwnerReferences()) == 0, nil
 }
 
 // validate checks what is known of the data. Terraform runs it in every plan, so it sees what is

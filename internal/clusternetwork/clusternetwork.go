@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
@@ -35,9 +36,12 @@ var Kind = &tfbase.Kind[model, *model, clusterNetwork, *clusterNetwork]{
 	One:      "a cluster network", Short: "cluster network", Instead: ", or refer to that one by name",
 	Resource: api.ClusterNetworks, APIKind: api.KindClusterNetwork,
 	Schema: networkSchema(), Limits: limits,
-	Validate: func(_ context.Context, config *model) diag.Diagnostics { return config.validate() },
-	Plan:     plan,
-	Look:     look,
+	Plan: plan,
+	Look: look,
+	Offers: func(_ context.Context, _ *session.Session, object *unstructured.Unstructured) (bool, error) {
+		return object.GetName() != api.ManagementNetwork, nil
+	},
+	ListNote: "So is `mgmt`, which every cluster has; it can be imported.",
 	Delete:   remove, PlanDelete: planDelete,
 	Await: await,
 }
@@ -94,10 +98,13 @@ func Length() validator.String {
 	})
 }
 
-// plan keeps the MTU that the uplinks give.
+// plan keeps the MTU that the uplinks give. A configuration that Terraform generated states it, which is no contradiction.
 func plan(_ context.Context, p *tfbase.Planning[*model]) diag.Diagnostics {
-	if p.State != nil && p.Config.MTU.IsNull() {
+	switch {
+	case p.State != nil && p.Config.MTU.IsNull():
 		p.Plan.MTU = p.State.MTU // nothing that this resource changes changes it
+	case p.State == nil || !p.Plan.MTU.Equal(p.State.MTU):
+		return p.Config.checkMTU()
 	}
 	return nil
 }

@@ -111,7 +111,7 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-func TestValidate(t *testing.T) {
+func TestCheckMTU(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		name types.String
@@ -125,7 +125,7 @@ func TestValidate(t *testing.T) {
 	} {
 		m := &model{MTU: test.mtu}
 		m.Name = test.name
-		if diags := m.validate(); diags.HasError() == test.fine {
+		if diags := m.checkMTU(); diags.HasError() == test.fine {
 			t.Errorf("%s: %v", name, diags)
 		}
 	}

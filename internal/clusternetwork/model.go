@@ -42,8 +42,8 @@ type model struct {
 
 func (m *model) title() string { return tfbase.Title("cluster network", m) }
 
-// validate: only the management network has an MTU of its own.
-func (m *model) validate() diag.Diagnostics {
+// checkMTU: only the management network has an MTU of its own.
+func (m *model) checkMTU() diag.Diagnostics {
 	if m.MTU.IsNull() || m.Name.IsUnknown() || m.Name.ValueString() == api.ManagementNetwork {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
@@ -38,6 +39,11 @@ var Kind = &tfbase.Kind[model, *model, api.LoadBalancer, *api.LoadBalancer]{
 	Stirs:    (*model).stirs,
 	Intent:   func(wanted *api.LoadBalancer) []any { return []any{wanted.Spec.IPAM, wanted.Spec.WorkloadType} },
 	Await:    await,
+	Offers: func(_ context.Context, _ *session.Session, object *unstructured.Unstructured) (bool, error) {
+		_, guests := object.GetLabels()[api.LabelBalancerGuest]
+		return !guests, nil
+	},
+	ListNote: "So are those that a guest cluster has made for its services.",
 	PlanDelete: func(_ context.Context, s *session.Session, state *model, _ tfbase.Private) diag.Diagnostics {
 		s.LeavingBalancers.Add(session.BalancerID(tfbase.KeyID(state)))
 		return nil

@@ -7,13 +7,17 @@ package pcidevice
 
 import (
 	"context"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
@@ -48,6 +52,29 @@ func NewDataSource() datasource.DataSource {
 				return &objects.DescribedError{Diagnostics: diags}
 			}
 			return nil
+		},
+	}.New()
+}
+
+// NewListResource returns the list resource, not yet configured.
+func NewListResource() list.ListResource {
+	return tfbase.Listing{
+		TypeName: Type, What: what, Resource: api.PCIDevices,
+		Note: "So are devices that are not passed through.",
+		Offers: func(ctx context.Context, s *session.Session, object *unstructured.Unstructured) (bool, error) {
+			claims, err := claimsOf(s).RecentAll(ctx, "")
+			return slices.ContainsFunc(claims, func(c api.PCIDeviceClaim) bool { return c.Name == object.GetName() && c.DeletionTimestamp == nil }), err
+		},
+		Show: func(ctx context.Context, s *session.Session, object *unstructured.Unstructured) (any, error) {
+			seen, err := look(ctx, s, object.GetName())
+			if err != nil {
+				return nil, err
+			}
+			m, diags := tfbase.Blank[model](ctx, deviceSchema())
+			if diags.Append(m.fill(ctx, seen)...); diags.HasError() {
+				return nil, &objects.DescribedError{Diagnostics: diags}
+			}
+			return m, nil
 		},
 	}.New()
 }

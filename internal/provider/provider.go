@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/function"
+	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
@@ -64,7 +65,10 @@ const (
 // Provider is the provider of one version.
 type Provider struct{ version string }
 
-var _ provider.ProviderWithFunctions = (*Provider)(nil)
+var (
+	_ provider.ProviderWithFunctions     = (*Provider)(nil)
+	_ provider.ProviderWithListResources = (*Provider)(nil)
+)
 
 // New returns the factory of the provider, as the plugin server wants it.
 func New(version string) func() provider.Provider {
@@ -99,6 +103,29 @@ func (p *Provider) Resources(context.Context) []func() resource.Resource {
 		virtualmachine.NewResource,
 		vlanconfig.Kind.NewResource,
 		volume.Kind.NewResource,
+	}
+}
+
+// ListResources lists the list resources.
+func (p *Provider) ListResources(context.Context) []func() list.ListResource {
+	return []func() list.ListResource{
+		cloudinitsecret.Kind.NewListResource,
+		clusternetwork.Kind.NewListResource,
+		image.NewDecryptedListResource,
+		image.NewEncryptedListResource,
+		image.NewListResource,
+		network.Kind.NewListResource,
+		ippool.Kind.NewListResource,
+		loadbalancer.Kind.NewListResource,
+		pcidevice.NewListResource,
+		sriovdevice.NewListResource,
+		schedulebackup.Kind.NewListResource,
+		setting.Kind.NewListResource,
+		sshkey.Kind.NewListResource,
+		storageclass.Kind.NewListResource,
+		virtualmachine.NewListResource,
+		vlanconfig.Kind.NewListResource,
+		volume.Kind.NewListResource,
 	}
 }
 
@@ -216,7 +243,7 @@ func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest,
 	if config.Bootstrap.ValueBool() {
 		mode, diags := config.bootstrap()
 		resp.Diagnostics.Append(diags...)
-		resp.ResourceData, resp.DataSourceData = mode, mode
+		resp.ResourceData, resp.DataSourceData, resp.ListResourceData = mode, mode, mode
 		return
 	}
 	checks, diags := config.planChecks(os.Getenv)
@@ -238,7 +265,7 @@ func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest,
 		uploads = int(config.Uploads.ValueInt64())
 	}
 	shared := session.New(client, checks, uploads)
-	resp.ResourceData, resp.DataSourceData = shared, shared
+	resp.ResourceData, resp.DataSourceData, resp.ListResourceData = shared, shared, shared
 }
 
 // bootstrap is the way to a cluster that has no credentials yet. Those of the environment are for another one.

@@ -5,6 +5,7 @@
 package setting
 
 import (
+	"context"
 	"maps"
 	"time"
 
@@ -13,8 +14,11 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
@@ -29,18 +33,34 @@ var Kind = &tfbase.Kind[model, *model, api.Setting, *api.Setting]{
 	One:      "a setting", Short: "setting",
 	Resource: api.Settings, APIKind: kindSetting,
 	Schema: settingSchema(), Limits: limits,
-	Omit:       []string{"value_wo_version", "on_destroy"},
-	Validate:   validate,
-	Plan:       plan,
-	Check:      check,
-	WriteOnly:  (*model).takeWriteOnly,
-	Stirs:      (*model).stirs,
-	Look:       look,
+	Omit:      []string{"value_wo_version", "on_destroy"},
+	Validate:  validate,
+	Plan:      plan,
+	Check:     check,
+	WriteOnly: (*model).takeWriteOnly,
+	Stirs:     (*model).stirs,
+	Look:      look,
+	Offers:    offers,
+	ListNote: "So are settings without a value of their own, and those that Harvester itself or its installer sets. Values are sensitive: " +
+		"Terraform leaves them out of the configuration that it generates, and they have to be filled in before an apply.",
+	Listed: func(object *unstructured.Unstructured) (*api.Setting, error) {
+		setting, err := kube.Decode[api.Setting](object)
+		return nameless(setting), err
+	},
 	Create:     create,
 	Change:     change,
 	Delete:     remove,
 	PlanDelete: planDelete,
 	Await:      await,
+}
+
+// offers: a setting with the default is as good as none.
+func offers(_ context.Context, _ *session.Session, object *unstructured.Unstructured) (bool, error) {
+	setting, err := kube.Decode[api.Setting](object)
+	if err != nil {
+		return false, err
+	}
+	return setting.Value != "" && !of(setting.Name).system, nil
 }
 
 // limits leave time for the networks, for which Harvester restarts parts of itself on all nodes.

@@ -10,9 +10,11 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
@@ -49,6 +51,29 @@ func NewDataSource() datasource.DataSource {
 				return &objects.DescribedError{Diagnostics: diags}
 			}
 			return nil
+		},
+	}.New()
+}
+
+// NewListResource returns the list resource, not yet configured.
+func NewListResource() list.ListResource {
+	return tfbase.Listing{
+		TypeName: Type, What: what, Resource: api.SRIOVNetworkDevices,
+		Note: "So are cards without virtual functions.",
+		Offers: func(_ context.Context, _ *session.Session, object *unstructured.Unstructured) (bool, error) {
+			card, err := kube.Decode[api.SRIOVNetworkDevice](object)
+			return err == nil && card.Spec.NumVFs > 0, err
+		},
+		Show: func(ctx context.Context, _ *session.Session, object *unstructured.Unstructured) (any, error) {
+			card, err := kube.Decode[api.SRIOVNetworkDevice](object)
+			if err != nil {
+				return nil, err
+			}
+			m, diags := tfbase.Blank[model](ctx, cardSchema())
+			if diags.Append(m.fill(ctx, card)...); diags.HasError() {
+				return nil, &objects.DescribedError{Diagnostics: diags}
+			}
+			return m, nil
 		},
 	}.New()
 }

@@ -7,10 +7,12 @@ package storageclass
 
 import (
 	"context"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/encryption"
@@ -37,12 +39,26 @@ var Kind = &tfbase.Kind[model, *model, storagev1.StorageClass, *storagev1.Storag
 	Intent: func(class *storagev1.StorageClass) []any {
 		return []any{class.Provisioner, class.Parameters, class.ReclaimPolicy, class.VolumeBindingMode, class.AllowedTopologies}
 	},
-	Send: patiently,
+	Send:     patiently,
+	Offers:   offers,
+	ListNote: "So are the classes that Harvester makes for images, and those that Harvester and Longhorn bring.",
 	Delete: func(d *tfbase.Deleting[*model, *storagev1.StorageClass]) {
 		d.Request = func(ctx context.Context, class *storagev1.StorageClass) diag.Diagnostics {
 			return requestDeletion(ctx, d.Session, d.Identity, class)
 		}
 	},
+}
+
+// given are the classes that Harvester and Longhorn bring.
+var given = []string{"harvester-longhorn", "vmstate-persistence", "longhorn", "longhorn-static"}
+
+// offers leaves them out, and the classes of images.
+func offers(_ context.Context, _ *session.Session, object *unstructured.Unstructured) (bool, error) {
+	class, err := kube.Decode[storagev1.StorageClass](object)
+	if err != nil {
+		return false, err
+	}
+	return !slices.Contains(given, class.Name) && class.Parameters["backingImage"] == "", nil
 }
 
 func classesOf(s *session.Session) kube.Resource[storagev1.StorageClass] {

@@ -9,10 +9,12 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	apischema "k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
@@ -65,6 +67,12 @@ type Kind[M any, P Model[M, T], T any, O objects.Object[T]] struct {
 
 	// Look reads the object; Recent is enough unless fresh. Default: the API's object.
 	Look func(ctx context.Context, s *session.Session, namespace, name string, fresh bool) (O, error)
+	// Listed is what Look would find, from the object as a list of the API has it. Default: Look, if there is one.
+	Listed func(object *unstructured.Unstructured) (O, error)
+	// Offers, ListFields and ListNote are Offers, Fields and Note of the Listing.
+	Offers     Offer
+	ListFields string
+	ListNote   string
 	// Elsewhere is what a data source says besides when there is no such object; "" is nothing.
 	Elsewhere func(ctx context.Context, s *session.Session, namespace, name string) string
 	// Intent lists what cannot be changed in an object later.
@@ -191,6 +199,34 @@ func (k *Kind[M, P, T, O]) NewDataSource() datasource.DataSource {
 			return nil
 		},
 	}.New()
+}
+
+// NewListResource returns the list resource, not yet configured.
+func (k *Kind[M, P, T, O]) NewListResource() list.ListResource {
+	return Listing{
+		TypeName: k.TypeName, What: k.what(), Resource: k.Resource, Namespaced: k.namespaced(), Fields: k.ListFields, Offers: k.Offers, Note: k.ListNote,
+		Show: func(ctx context.Context, s *session.Session, listed *unstructured.Unstructured) (any, error) {
+			object, err := k.listed(ctx, s, listed)
+			if err != nil {
+				return nil, err
+			}
+			m, diags := Blank[M](ctx, k.Schema)
+			if diags.Append(Fill[M, T, P, O](ctx, m, object)...); diags.HasError() {
+				return nil, &objects.DescribedError{Diagnostics: diags}
+			}
+			return m, nil
+		},
+	}.New()
+}
+
+func (k *Kind[M, P, T, O]) listed(ctx context.Context, s *session.Session, listed *unstructured.Unstructured) (O, error) {
+	switch {
+	case k.Listed != nil:
+		return k.Listed(listed)
+	case k.Look != nil:
+		return k.Look(ctx, s, listed.GetNamespace(), listed.GetName(), false)
+	}
+	return kube.Decode[T](listed)
 }
 
 // key is a Keyed of its own.

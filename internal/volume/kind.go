@@ -7,10 +7,15 @@ package volume
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
@@ -37,6 +42,8 @@ var Kind = &tfbase.Kind[model, *model, volume, *volume]{
 	Replaces: (*model).replaces,
 	Stirs:    (*model).stirs,
 	Look:     look,
+	Offers:   offers,
+	ListNote: "So are the disks of a virtual machine that it makes itself, and what images of the backend `cdi` keep their data in.",
 	Intent: func(wanted *volume) []any {
 		return []any{wanted.Spec, wanted.Annotations[api.AnnotationImageID]}
 	},
@@ -75,6 +82,27 @@ func look(ctx context.Context, s *session.Session, namespace, name string, fresh
 		return c.see(ctx, namespace, name, c.claims.Get)
 	}
 	return c.see(ctx, namespace, name, c.claims.Recent)
+}
+
+// offers leaves out what a virtual machine makes from its own disk blocks, and what CDI makes for anything but a volume.
+func offers(ctx context.Context, s *session.Session, object *unstructured.Unstructured) (bool, error) {
+	c := clientsOf(s)
+	machines, err := c.machines.RecentAll(ctx, object.GetNamespace())
+	if err != nil && !apierrors.IsForbidden(err) && !apierrors.IsNotFound(err) {
+		return false, fmt.Errorf("list the virtual machines: %w", err)
+	}
+	if slices.ContainsFunc(machines, func(m api.MachineVolumes) bool { return m.Makes(object.GetName()) }) {
+		return false, nil
+	}
+	owner := metav1.GetControllerOf(object)
+	if owner == nil {
+		return true, nil
+	}
+	data, err := c.dataVolumes.Recent(ctx, object.GetNamespace(), owner.Name)
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+		return true, nil
+	}
+	return err == nil && len(data.OwnerReferences) == 0, err
 }
 
 // plan plans no change for a volume that only looks different, and refuses to shrink one.

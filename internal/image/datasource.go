@@ -259,11 +259,25 @@ func (d *dataSource) findByDisplayName(ctx context.Context, q query, images kube
 // awaitReady waits until the image is ready, or cannot become so any more.
 func (d *dataSource) awaitReady(ctx context.Context, image *api.VirtualMachineImage) (*api.VirtualMachineImage, diag.Diagnostics) {
 	id := imagestate.Of(image).ID()
+	ready, refusal, err := untilReady(ctx, d.session, image, func(message string) {
+		tflog.Info(ctx, "Waiting for the image", map[string]any{"image": id, "status": message})
+	})
+	switch {
+	case err != nil:
+		return nil, diag.Diagnostics{diagnose.API("wait for", fmt.Sprintf("image %q", id), "Nothing was changed.", err)}
+	case refusal != nil:
+		return nil, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("wait_for_ready"), refusal.Summary, refusal.Detail(imagestate.Use))}
+	}
+	return ready, nil
+}
+
+// untilReady waits until the image is ready, or is refused because it cannot become so any more. Tell hears of each step.
+func untilReady(ctx context.Context, s *session.Session, image *api.VirtualMachineImage, tell func(string)) (*api.VirtualMachineImage, *imagestate.Refusal, error) {
 	target := wait.Target{Resource: api.Images, Namespace: image.Namespace, Name: image.Name, UID: image.UID}
 	var refusal *imagestate.Refusal
-	last, err := d.session.Hub.Until(ctx, target, func(object *unstructured.Unstructured) (wait.Progress, error) {
+	last, err := s.Hub.Until(ctx, target, func(object *unstructured.Unstructured) (wait.Progress, error) {
 		if object == nil {
-			refusal = imagestate.Absent(id)
+			refusal = imagestate.Absent(imagestate.Of(image).ID())
 			return wait.Progress{Done: true}, nil
 		}
 		seen, err := kube.Decode[api.VirtualMachineImage](object)
@@ -271,22 +285,20 @@ func (d *dataSource) awaitReady(ctx context.Context, image *api.VirtualMachineIm
 			return wait.Progress{}, err
 		}
 		state := imagestate.Of(seen)
-		if state.Terminal || state.State == imagestate.Terminating {
-			refusal = imagestate.Check(state, imagestate.Use)
-		}
+		refusal = hopeless(state)
 		return wait.Progress{Done: state.Ready() || refusal != nil, Message: state.Status()}, nil
-	}, wait.Options{OnChange: func(message string) {
-		tflog.Info(ctx, "Waiting for the image", map[string]any{"image": id, "status": message})
-	}})
-	switch {
-	case err != nil:
-		return nil, diag.Diagnostics{diagnose.API("wait for", fmt.Sprintf("image %q", id), "Nothing was changed.", err)}
-	case refusal != nil:
-		return nil, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("wait_for_ready"), refusal.Summary, refusal.Detail(imagestate.Use))}
+	}, wait.Options{OnChange: tell})
+	if err != nil || refusal != nil {
+		return nil, refusal, err
 	}
 	ready, err := kube.Decode[api.VirtualMachineImage](last)
-	if err != nil {
-		return nil, diag.Diagnostics{diagnose.API("read", fmt.Sprintf("image %q", id), "", err)}
+	return ready, nil, err
+}
+
+// hopeless refuses an image that cannot become ready any more.
+func hopeless(state imagestate.Image) *imagestate.Refusal {
+	if state.Terminal || state.State == imagestate.Terminating {
+		return imagestate.Check(state, imagestate.Use)
 	}
-	return ready, nil
+	return nil
 }

@@ -18,6 +18,7 @@ type Operation string
 // The operations that need a complete image.
 const (
 	CreateVM     Operation = "create the virtual machine"
+	StartVM      Operation = "start the virtual machine"
 	CreateVolume Operation = "create the volume"
 	Encrypt      Operation = "encrypt the image"
 	Decrypt      Operation = "decrypt the image"
@@ -28,7 +29,7 @@ const (
 
 // Operations lists every operation, for documentation and tables.
 func Operations() []Operation {
-	return []Operation{CreateVM, CreateVolume, Encrypt, Decrypt, Download, Export, Use}
+	return []Operation{CreateVM, StartVM, CreateVolume, Encrypt, Decrypt, Download, Export, Use}
 }
 
 // demand is what an operation needs of an image besides being ready.
@@ -51,6 +52,7 @@ const (
 // encrypted or decrypted copy of an image of the backend cdi it accepts, and fails to make.
 var demands = map[Operation]demand{
 	CreateVM:     {},
+	StartVM:      {},
 	CreateVolume: {},
 	Encrypt:      {encryption: mustNotBeEncrypted, longhorn: true, guarded: true},
 	Decrypt:      {encryption: mustBeEncrypted, longhorn: true, guarded: true},

@@ -148,7 +148,7 @@ func allowed(state imagestate.State, operation imagestate.Operation, backend str
 		return !encrypted && backend != api.BackendCDI
 	case imagestate.Download, imagestate.Export:
 		return !encrypted
-	case imagestate.CreateVM, imagestate.CreateVolume, imagestate.Use:
+	case imagestate.CreateVM, imagestate.StartVM, imagestate.CreateVolume, imagestate.Use:
 	}
 	return true
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/function"
@@ -66,6 +67,7 @@ const (
 type Provider struct{ version string }
 
 var (
+	_ provider.ProviderWithActions       = (*Provider)(nil)
 	_ provider.ProviderWithFunctions     = (*Provider)(nil)
 	_ provider.ProviderWithListResources = (*Provider)(nil)
 )
@@ -126,6 +128,15 @@ func (p *Provider) ListResources(context.Context) []func() list.ListResource {
 		virtualmachine.NewListResource,
 		vlanconfig.Kind.NewListResource,
 		volume.Kind.NewListResource,
+	}
+}
+
+// Actions lists the actions.
+func (p *Provider) Actions(context.Context) []func() action.Action {
+	return []func() action.Action{
+		image.NewWaitAction,
+		virtualmachine.NewPowerAction,
+		virtualmachine.NewSnapshotAction,
 	}
 }
 
@@ -243,7 +254,7 @@ func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest,
 	if config.Bootstrap.ValueBool() {
 		mode, diags := config.bootstrap()
 		resp.Diagnostics.Append(diags...)
-		resp.ResourceData, resp.DataSourceData, resp.ListResourceData = mode, mode, mode
+		resp.ResourceData, resp.DataSourceData, resp.ListResourceData, resp.ActionData = mode, mode, mode, mode
 		return
 	}
 	checks, diags := config.planChecks(os.Getenv)
@@ -265,7 +276,7 @@ func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest,
 		uploads = int(config.Uploads.ValueInt64())
 	}
 	shared := session.New(client, checks, uploads)
-	resp.ResourceData, resp.DataSourceData, resp.ListResourceData = shared, shared, shared
+	resp.ResourceData, resp.DataSourceData, resp.ListResourceData, resp.ActionData = shared, shared, shared, shared
 }
 
 // bootstrap is the way to a cluster that has no credentials yet. Those of the environment are for another one.

@@ -41,8 +41,14 @@ func (r *Resource) await(ctx context.Context, m *model, g *goal, left string) di
 	if g == nil {
 		return nil
 	}
+	return r.watch(ctx, m, *g, left, nil)
+}
+
+// watch is await, with somebody to hear of each step; nil if there is nobody.
+func (r *Resource) watch(ctx context.Context, m *model, g goal, left string, hear func(string)) diag.Diagnostics {
 	w := newWatcher(r, m.Namespace.ValueString(), m.Name.ValueString())
-	err := w.run(ctx, *g)
+	w.hear = hear
+	err := w.run(ctx, g)
 	if err == nil {
 		return nil
 	}
@@ -70,6 +76,7 @@ type watcher struct {
 	resource        *Resource
 	namespace, name string
 	started         time.Time
+	hear            func(string)
 
 	changed chan struct{} // holds one token while there is something new
 
@@ -108,6 +115,9 @@ func (w *watcher) run(ctx context.Context, g goal) error {
 		if now.message != last {
 			last = now.message
 			tflog.Info(ctx, "Waiting for the virtual machine", map[string]any{"name": w.namespace + "/" + w.name, "status": last})
+			if w.hear != nil {
+				w.hear(last)
+			}
 		}
 		err := spell.check(now, time.Now())
 		if err != nil || now.done && (!now.lagging || time.Since(w.started) > lag) {

@@ -39,9 +39,13 @@ func owesSnapshot(ctx context.Context, data private) bool {
 
 // initialSnapshot is the snapshot of a machine in its first state.
 func initialSnapshot(vm *kubevirtv1.VirtualMachine) *api.VirtualMachineBackup {
+	return snapshotOf(vm, snapshotName(vm.Name))
+}
+
+func snapshotOf(vm *kubevirtv1.VirtualMachine, name string) *api.VirtualMachineBackup {
 	group := kubevirtv1.SchemeGroupVersion.Group
 	return &api.VirtualMachineBackup{
-		ObjectMeta: metav1.ObjectMeta{Namespace: vm.Namespace, Name: snapshotName(vm.Name), Labels: map[string]string{labelCreator: creator}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: vm.Namespace, Name: name, Labels: map[string]string{labelCreator: creator}},
 		Spec: api.VirtualMachineBackupSpec{
 			Source: corev1.TypedLocalObjectReference{APIGroup: &group, Kind: "VirtualMachine", Name: vm.Name},
 			Type:   api.TypeSnapshot,
@@ -99,12 +103,17 @@ func (r *Resource) takeSnapshot(ctx context.Context, m *model) error {
 	if err != nil {
 		return err
 	}
+	if err = r.askSnapshot(ctx, initialSnapshot(vm)); err != nil && !apierrors.IsAlreadyExists(err) {
+		return err
+	}
+	return r.awaitSnapshot(ctx, vm, snapshotName(vm.Name), nil)
+}
+
+// askSnapshot asks for a snapshot, patiently.
+func (r *Resource) askSnapshot(ctx context.Context, wanted *api.VirtualMachineBackup) error {
 	for try := 1; ; try++ {
-		_, err = r.snapshots().Create(ctx, vm.Namespace, initialSnapshot(vm))
-		if err == nil || apierrors.IsAlreadyExists(err) {
-			return r.awaitSnapshot(ctx, vm)
-		}
-		if try == attempts || apierrors.IsForbidden(err) || kube.Transient(err) { // that was tried long enough
+		_, err := r.snapshots().Create(ctx, wanted.Namespace, wanted)
+		if err == nil || apierrors.IsAlreadyExists(err) || try == attempts || apierrors.IsForbidden(err) || kube.Transient(err) { // that was tried long enough
 			return err
 		}
 		select {
@@ -115,15 +124,16 @@ func (r *Resource) takeSnapshot(ctx context.Context, m *model) error {
 	}
 }
 
-func (r *Resource) awaitSnapshot(ctx context.Context, vm *kubevirtv1.VirtualMachine) error {
-	target := wait.Target{Resource: api.VirtualMachineBackups, Namespace: vm.Namespace, Name: snapshotName(vm.Name)}
+// awaitSnapshot waits until a snapshot can be used. Hear is told of each step; it can be nil.
+func (r *Resource) awaitSnapshot(ctx context.Context, vm *kubevirtv1.VirtualMachine, name string, hear func(string)) error {
+	target := wait.Target{Resource: api.VirtualMachineBackups, Namespace: vm.Namespace, Name: name}
 	_, err := r.Session.Hub.Until(ctx, target, func(object *unstructured.Unstructured) (wait.Progress, error) {
 		snapshot, err := decoded[api.VirtualMachineBackup](object)
 		if err != nil || snapshot == nil {
 			return wait.Progress{Message: "the snapshot does not exist yet"}, err
 		}
 		return snapshotProgress(snapshot, vm)
-	}, wait.Options{})
+	}, wait.Options{OnChange: hear})
 	return err
 }
 

@@ -5,6 +5,8 @@ package provider
 
 import (
 	"maps"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -41,6 +43,27 @@ func TestEveryKindHasAnAddress(t *testing.T) {
 		made.Schema(t.Context(), resource.SchemaRequest{}, &s)
 		if _, namespaced := s.Schema.Attributes["namespace"]; namespaced != (len(got.IdentitySchema.Attributes) == 2) {
 			t.Errorf("the identity of %s has %d parts", name.TypeName, len(got.IdentitySchema.Attributes))
+		}
+	}
+}
+
+// What has an identity has an example of an import by it, and one of a list.
+func TestAddressExamples(t *testing.T) {
+	t.Parallel()
+	for _, factory := range New("test")().Resources(t.Context()) {
+		var name resource.MetadataResponse
+		factory().Metadata(t.Context(), resource.MetadataRequest{ProviderTypeName: "harvester"}, &name)
+		if addressless[name.TypeName] != "" {
+			continue
+		}
+		for file, word := range map[string]string{
+			"resources/" + name.TypeName + "/import-by-identity.tf":          "to = " + name.TypeName + ".",
+			"resources/" + name.TypeName + "/import.sh":                      "terraform import " + name.TypeName + ".",
+			"list-resources/" + name.TypeName + "/list-resource.tfquery.hcl": `list "` + name.TypeName + `"`,
+		} {
+			if text, err := os.ReadFile("../../examples/" + file); err != nil || !strings.Contains(string(text), word) {
+				t.Errorf("%s should hold %q: %v", file, word, err)
+			}
 		}
 	}
 }

@@ -207,11 +207,11 @@ func TestAccLists_images(t *testing.T) {
 		typeName, want string
 		config         map[string]any
 	}{
-		{"harvester_image", name, map[string]any{"display_name": name}},
-		{"harvester_image", name, map[string]any{"display_name": name, "state": "Active", "namespace": "default"}},
-		{"harvester_image", "", map[string]any{"display_name": name, "state": "Failed"}},
+		{"harvester_image", name, map[string]any{"display_name": name + ".img"}},
+		{"harvester_image", name, map[string]any{"display_name": name + ".img", "state": "Active", "namespace": "default"}},
+		{"harvester_image", "", map[string]any{"display_name": name + ".img", "state": "Failed"}},
 		{"harvester_image", "", map[string]any{"display_name": name + "-e"}},
-		{"harvester_image", name + "-p", map[string]any{"display_name": name + "-p"}},
+		{"harvester_image", name + "-p", map[string]any{"display_name": name + "-p.img"}},
 		{"harvester_encrypted_image", name + "-e", map[string]any{"display_name": name + "-e"}},
 		{"harvester_decrypted_image", name + "-d", map[string]any{"display_name": name + "-d"}},
 		{"harvester_decrypted_image", "", map[string]any{"display_name": name + "-e"}},
@@ -222,7 +222,7 @@ func TestAccLists_images(t *testing.T) {
 			continue
 		}
 		for _, listed := range found {
-			if want := fmt.Sprintf("default/%s (%[1]s)", tt.want); listed.DisplayName != want {
+			if want := fmt.Sprintf("default/%s (%s)", tt.want, tt.config["display_name"]); listed.DisplayName != want {
 				t.Errorf("it is shown as %q, want %q", listed.DisplayName, want)
 			}
 			if tt.want != name+"-p" { // whose upload the plan would wait for

@@ -1,0 +1,10 @@
+list "harvester_decrypted_image" "all" {
+  provider = harvester
+
+  include_resource = true
+
+  config {
+    namespace = "default"
+    state     = "Active"
+  }
+}

@@ -1,0 +1,6 @@
+import {
+  to = harvester_clusternetwork.storage
+  identity = {
+    name = "storage"
+  }
+}

@@ -1,0 +1,7 @@
+import {
+  to = harvester_decrypted_image.bookworm
+  identity = {
+    namespace = "default"
+    name      = "bookworm-decrypted"
+  }
+}

@@ -1,0 +1,7 @@
+import {
+  to = harvester_encrypted_image.bookworm
+  identity = {
+    namespace = "default"
+    name      = "bookworm-encrypted"
+  }
+}

@@ -1,0 +1,7 @@
+import {
+  to = harvester_image.bookworm
+  identity = {
+    namespace = "default"
+    name      = "bookworm"
+  }
+}

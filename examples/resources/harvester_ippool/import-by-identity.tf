@@ -1,0 +1,6 @@
+import {
+  to = harvester_ippool.lab
+  identity = {
+    name = "web"
+  }
+}

@@ -1,0 +1,7 @@
+import {
+  to = harvester_loadbalancer.web
+  identity = {
+    namespace = "default"
+    name      = "web"
+  }
+}

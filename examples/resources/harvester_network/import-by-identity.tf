@@ -1,0 +1,7 @@
+import {
+  to = harvester_network.office
+  identity = {
+    namespace = "default"
+    name      = "office"
+  }
+}

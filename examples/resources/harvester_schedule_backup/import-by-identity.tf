@@ -1,0 +1,7 @@
+import {
+  to = harvester_schedule_backup.nightly
+  identity = {
+    namespace = "default"
+    name      = "db-nightly"
+  }
+}

@@ -1,0 +1,6 @@
+import {
+  to = harvester_setting.ntp
+  identity = {
+    name = "ntp-servers"
+  }
+}

@@ -1,0 +1,7 @@
+import {
+  to = harvester_ssh_key.ops
+  identity = {
+    namespace = "default"
+    name      = "ops"
+  }
+}

@@ -1,0 +1,6 @@
+import {
+  to = harvester_storageclass.ssd
+  identity = {
+    name = "ssd-replicas-3"
+  }
+}

@@ -1,0 +1,7 @@
+import {
+  to = harvester_virtualmachine.web
+  identity = {
+    namespace = "default"
+    name      = "web"
+  }
+}

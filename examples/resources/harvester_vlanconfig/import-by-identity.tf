@@ -1,0 +1,6 @@
+import {
+  to = harvester_vlanconfig.all
+  identity = {
+    name = "workload-all"
+  }
+}

@@ -1,0 +1,7 @@
+import {
+  to = harvester_volume.data
+  identity = {
+    namespace = "default"
+    name      = "data"
+  }
+}

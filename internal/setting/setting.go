@@ -41,8 +41,8 @@ var Kind = &tfbase.Kind[model, *model, api.Setting, *api.Setting]{
 	Stirs:     (*model).stirs,
 	Look:      look,
 	Offers:    offers,
-	ListNote: "So are settings without a value of their own, and those that Harvester itself or its installer sets. Values are sensitive: " +
-		"Terraform leaves them out of the configuration that it generates, and they have to be filled in before an apply.",
+	ListNote: "So are settings without a value of their own, and those that Harvester itself or its installer sets. Values are sensitive, " +
+		"so a generated configuration lacks them: fill them in before an apply.",
 	Listed: func(object *unstructured.Unstructured) (*api.Setting, error) {
 		setting, err := kube.Decode[api.Setting](object)
 		return nameless(setting), err

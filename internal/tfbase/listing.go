@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -80,7 +81,7 @@ func (l *listing) ListResourceConfigSchema(_ context.Context, _ list.ListResourc
 			MarkdownDescription: "Only those with all of these labels. A tag is the label `tag.harvesterhci.io/<tag>`.",
 		},
 	}
-	note := strings.TrimSpace("What belongs to something else is left out: what another object or a Helm release manages, and what is being made or deleted. " + l.Note)
+	note := joinSentences("What belongs to something else is left out: what another object or a Helm release manages, and what is being made or deleted.", l.Note, "Sensitive values are never listed.")
 	if l.Namespaced {
 		attributes["namespace"] = schema.StringAttribute{
 			Optional:            true,
@@ -93,6 +94,11 @@ func (l *listing) ListResourceConfigSchema(_ context.Context, _ list.ListResourc
 		MarkdownDescription: fmt.Sprintf("Every %s of the cluster, or those that match all filters, for `terraform query` (Terraform 1.14 and newer). %s", l.What, note),
 		Attributes:          attributes,
 	}
+}
+
+// joinSentences leaves out those that are empty.
+func joinSentences(sentences ...string) string {
+	return strings.Join(slices.DeleteFunc(sentences, func(sentence string) bool { return sentence == "" }), " ")
 }
 
 // List streams the objects.
@@ -182,7 +188,25 @@ func (l *listing) result(ctx context.Context, req list.ListRequest, object *unst
 		return list.ListResult{Diagnostics: session.Warnings(objects.Failed("read", Title(l.What, at), "It is left out of the list.", err)...)}, true // as an error it would hide all others
 	}
 	result.Diagnostics.Append(result.Resource.Set(ctx, model)...)
+	result.Diagnostics.Append(withhold(ctx, result.Resource)...)
 	return result, true
+}
+
+// withhold takes out what is sensitive: terraform query -json would show it, and a generated configuration never has it.
+func withhold(ctx context.Context, resource *tfsdk.Resource) (diags diag.Diagnostics) {
+	shown, err := tftypes.Transform(resource.Raw, func(at *tftypes.AttributePath, value tftypes.Value) (tftypes.Value, error) {
+		attribute, err := resource.Schema.AttributeAtTerraformPath(ctx, at)
+		if err != nil || !attribute.IsSensitive() {
+			return value, nil //nolint:nilerr // a block, or an element of a list
+		}
+		return tftypes.NewValue(value.Type(), nil), nil
+	})
+	if err != nil {
+		diags.AddError("Unexpected value", "Please report this to the provider's developers: "+err.Error()+".")
+		return diags
+	}
+	resource.Raw = shown
+	return nil
 }
 
 // unlisted tells of a list that broke. A kind that the cluster does not know has no objects.

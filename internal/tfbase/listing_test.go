@@ -28,10 +28,14 @@ func TestOfOthers(t *testing.T) {
 		"controlled":              {owner("VirtualMachinePool", true), true},
 		"owned":                   {owner("VirtualMachine", false), false},
 		"filled by a data volume": {owner("DataVolume", true), false},
-		"of a chart":              {func(o *unstructured.Unstructured) { o.SetLabels(map[string]string{"app.kubernetes.io/managed-by": "Helm"}) }, true},
-		"managed by people":       {func(o *unstructured.Unstructured) { o.SetLabels(map[string]string{"app.kubernetes.io/managed-by": "us"}) }, false},
-		"being deleted":           {func(o *unstructured.Unstructured) { now := metav1.NewTime(time.Now()); o.SetDeletionTimestamp(&now) }, true},
-		"being made":              {func(o *unstructured.Unstructured) { o.SetAnnotations(map[string]string{api.AnnotationCreation: "{}"}) }, true},
+		"of a chart": {func(o *unstructured.Unstructured) {
+			o.SetLabels(map[string]string{"app.kubernetes.io/managed-by": "Helm"})
+		}, true},
+		"managed by people": {func(o *unstructured.Unstructured) {
+			o.SetLabels(map[string]string{"app.kubernetes.io/managed-by": "us"})
+		}, false},
+		"being deleted": {func(o *unstructured.Unstructured) { now := metav1.NewTime(time.Now()); o.SetDeletionTimestamp(&now) }, true},
+		"being made":    {func(o *unstructured.Unstructured) { o.SetAnnotations(map[string]string{api.AnnotationCreation: "{}"}) }, true},
 	} {
 		object := &unstructured.Unstructured{Object: map[string]any{}}
 		if test.like(object); ofOthers(object) != test.others {

@@ -124,6 +124,8 @@ type Fault struct {
 	FailImport           string `json:"failImport,omitempty"`
 	FailImportTimes      int    `json:"failImportTimes,omitempty"`
 	HoldProgress         *int   `json:"holdProgress,omitempty"`
+	CorruptStored        bool   `json:"corruptStored,omitempty"`
+	HideChecksum         bool   `json:"hideChecksum,omitempty"`
 
 	// Of VlanConfigs and networks; see SetFaultOf.
 	AgentSilent       bool   `json:"agentSilent,omitempty"`

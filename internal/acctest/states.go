@@ -32,6 +32,16 @@ func (c *Cluster) Unready(t *testing.T, name string) {
 	})
 }
 
+// Unverified makes a complete image whose content is being verified.
+func (c *Cluster) Unverified(t *testing.T, name string) {
+	t.Helper()
+	c.Uploaded(t, name, 1<<20)
+	mark := map[string]any{"metadata": map[string]any{"annotations": map[string]any{api.AnnotationUnverified: "true"}}}
+	if _, err := c.Images.Patch(t.Context(), "default", name, mark); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Failed makes an image whose import failed for good, with this cause. Without
 // a retry, Harvester's own clearing away can be what ends it; then it is made again.
 func (c *Cluster) Failed(t *testing.T, name, cause string) {

@@ -137,3 +137,16 @@ const AnnotationOrigin = "terraform-provider-harvester/origin"
 // AnnotationSize says how many bytes an upload will have, so that others can
 // tell how far it is: Harvester reports a percentage only.
 const AnnotationSize = "terraform-provider-harvester/size"
+
+// AnnotationUnverified marks an image whose content is being verified: Harvester may have all of it, but nobody has compared
+// yet what arrived with what was sent. This provider takes such an image for not ready.
+const AnnotationUnverified = "terraform-provider-harvester/unverified"
+
+// AnnotationFile is the fingerprint of the file that an image is made from, as it lay on the machine that sent it.
+const AnnotationFile = "terraform-provider-harvester/file"
+
+// Unverified says that the content of the image has not been verified yet.
+func (i *VirtualMachineImage) Unverified() bool {
+	_, marked := i.Annotations[AnnotationUnverified]
+	return marked
+}

@@ -336,8 +336,7 @@ func (c *course) complete() error {
 		content = append(content, make([]byte, 512-short)...)
 	}
 	sum := sha512.Sum512(content)
-	stored, err := kube.For[api.BackingImage](c.cluster.Client, api.BackingImages, "BackingImage").
-		Get(c.Context(), api.NamespaceLonghorn, api.BackingImageName(image))
+	stored, err := c.stored(c.Context(), image)
 	if err != nil {
 		return err
 	}
@@ -345,6 +344,11 @@ func (c *course) complete() error {
 		return errors.New("the stored bytes are not the file's")
 	}
 	return nil
+}
+
+// stored is what Longhorn says of the image's data.
+func (c *course) stored(ctx context.Context, image *api.VirtualMachineImage) (*api.BackingImage, error) {
+	return kube.For[api.BackingImage](c.cluster.Client, api.BackingImages, "BackingImage").Get(ctx, api.NamespaceLonghorn, api.BackingImageName(image))
 }
 
 // settled checks that a plan finds nothing to do.

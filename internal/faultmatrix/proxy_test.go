@@ -33,6 +33,8 @@ const (
 	list     kind = "list"   // of images
 	watch    kind = "watch"
 	get      kind = "get"    // of one image
+	change   kind = "change" // of an image's metadata, or of what else can change
+	deletion kind = "delete" // of an image
 	events   kind = "events" // reads that are not everybody's right
 	longhorn kind = "longhorn"
 	other    kind = "other"
@@ -54,6 +56,10 @@ func kindOf(r *http.Request) kind {
 		return dryRun
 	case isImage && r.Method == http.MethodPost:
 		return creation
+	case isImage && r.Method == http.MethodPatch:
+		return change
+	case isImage && r.Method == http.MethodDelete:
+		return deletion
 	case isImage && r.URL.Query().Has("watch"):
 		return watch
 	case isImage && r.Method == http.MethodGet && images == "":

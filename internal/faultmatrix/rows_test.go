@@ -4,12 +4,15 @@
 package faultmatrix
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"os"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/acctest"
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
@@ -27,7 +30,13 @@ const (
 	soon = 10 * time.Second
 )
 
-var hold = acctest.Fault{HoldProgress: new(held)}
+var (
+	hold   = acctest.Fault{HoldProgress: new(held)}
+	damage = acctest.Fault{CorruptStored: true}
+	hide   = acctest.Fault{HideChecksum: true}
+)
+
+const strict = `verify = "strict"`
 
 // rows is the matrix: name and trouble first, wants if it may not just succeed.
 var rows = slices.Concat(
@@ -136,7 +145,32 @@ var cutRows = []row{
 
 // The data is not what it should be.
 var dataRows = []row{
-	{name: "data: damaged on the way", slow: true, official: fails, trouble: once(corrupts(), upload), wants: `Image import failed.*checksum`},
+	{name: "data: damaged on the way", official: fails, trouble: once(corrupts(), upload), wants: `Image is not what was sent.*what arrived is not.*was deleted`},
+	{name: "data: damaged on the way, verify strict", slow: true, trouble: once(corrupts(), upload), more: strict, wants: `Image import failed.*checksum`},
+	{name: "data: stored damaged", fault: damage, wants: `Image is not what was sent.*in the cluster.*was deleted.*bad disk`},
+	{name: "data: stored damaged, verify strict", slow: true, fault: damage, more: strict, wants: `Image import failed.*checksum`},
+	{name: "data: stored damaged, and not deleted at once", fault: damage, trouble: once(answers(502), deletion), wants: `Image is not what was sent.*was deleted`},
+	{name: "data: checksum shown late", fault: hide, meanwhile: whileVerified(func(c *course) {
+		time.Sleep(3 * time.Second)
+		c.show()
+	})},
+	{name: "data: checksum never shown", slow: true, fault: hide, meanwhile: whileVerified(func(c *course) {
+		time.Sleep(45 * time.Second) // of the minute that it is waited for
+		acctest.Eventually(c.T, "the image is ready in the end", func(ctx context.Context) bool {
+			image, err := c.cluster.Images.Get(ctx, "default", c.name)
+			return err == nil && imagestate.Of(image).Ready()
+		})
+		c.show()
+	})},
+	{name: "data: reading the checksum: 502 once", trouble: once(answers(502), longhorn)},
+	{name: "data: reading the checksum: forbidden", trouble: always(refuses(403, "Forbidden"), longhorn)},
+	{name: "data: the mark goes: 502 once", trouble: once(answers(502), change)},
+	{name: "data: the mark goes: answer lost", trouble: once(lostAnswer, change)},
+	{name: "data: file edited while it is read ahead", size: 4 * large, trouble: once(at(0.25, edit), upload), wants: `File not usable.*was modified.*next apply makes it anew`},
+	{
+		name: "data: packed, and damaged inside", size: large, before: packDamaged,
+		wants: `File not usable.*cannot be read to its end.*next apply makes it anew`, repair: moveBack,
+	},
 	{name: "data: file truncated while it is sent", official: fails, size: large, trouble: once(at(0.5, truncate), upload), wants: `File not usable.*changed its size.*next apply makes it anew`},
 	{name: "data: file grows while it is sent", official: fails, size: large, trouble: once(at(0.5, grow), upload), wants: `File not usable.*changed its size.*next apply makes it anew`},
 	{name: "data: file edited while it is sent", size: large, trouble: once(at(0.5, edit), upload), wants: `File not usable.*was modified.*next apply makes it anew`},
@@ -217,6 +251,18 @@ var killRows = []row{
 	{name: "kill: provider, at 50 %", slow: true, official: fails, size: large, trouble: once(at(0.5, killProvider), upload), wants: crashed},
 	{name: "kill: provider, while importing", fault: hold, trouble: once(silent, upload), meanwhile: whenHeld(killProvider), wants: crashed},
 	{name: "kill: provider, while the cluster downloads", download: true, fault: hold, meanwhile: whenHeld(killProvider), wants: crashed},
+	{name: "kill: provider, while the data is compared", trouble: once(killing(killProvider), longhorn), wants: crashed},
+	{name: "kill: provider, before the mark goes", trouble: once(killing(killProvider), change), wants: crashed},
+	{name: "kill: provider, before the answer that the mark is gone", trouble: once(killingAfter(killProvider), change), wants: crashed},
+	{
+		name: "kill: provider, before the mark goes, and the file is edited", size: 4 * large, trouble: once(killing(func(c *course) {
+			killProvider(c)
+			c.editMiddle()
+		}), change), wants: crashed, then: `Image is not what was sent.*earlier apply.*sent other data.*was deleted`,
+	},
+	{name: "kill: terraform, while the data is compared", trouble: once(killing(killTerraform), longhorn), wants: killed},
+	{name: "kill: terraform, before the mark goes", trouble: once(killing(killTerraform), change), wants: killed},
+	{name: "kill: both, before the mark goes", trouble: once(killing(killBoth), change), wants: killed},
 	{name: "kill: terraform, before the upload", trouble: once(killing(killTerraform), upload), wants: killed},
 	{name: "kill: terraform, at 50 %", slow: true, size: large, trouble: once(at(0.5, killTerraform), upload), wants: killed},
 	{name: "kill: terraform, while importing", fault: hold, trouble: once(silent, upload), meanwhile: whenHeld(killTerraform), wants: killed},
@@ -235,6 +281,7 @@ var interruptRows = []row{
 	{name: "interrupt: before the upload", trouble: once(at(0, interrupt), upload), wants: `Interrupted`, within: soon},
 	{name: "interrupt: at 50 %", official: handled, size: large, trouble: once(thenStalls(0.5, interrupt), upload), wants: `Interrupted.*tainted`, within: soon},
 	{name: "interrupt: while importing", fault: hold, trouble: once(silent, upload), meanwhile: whenHeld(interrupt), wants: `Interrupted`, within: soon},
+	{name: "interrupt: while the data is compared", fault: hide, meanwhile: whileVerified(interrupt), wants: `Interrupted`, within: soon},
 	{name: "interrupt: while the cluster downloads", download: true, fault: hold, meanwhile: whenHeld(interrupt), wants: `Interrupted`, within: soon},
 	{name: "interrupt: between two tries", trouble: append(once(answers(503), upload), once(thenStalls(0, interrupt), upload)...), wants: `Interrupted`, within: soon},
 	{name: "interrupt: twice, at 50 %", size: large, trouble: once(thenStalls(0.5, interruptTwice), upload), wants: `interrupt`, within: soon},
@@ -243,6 +290,7 @@ var interruptRows = []row{
 // Somebody else is at work.
 var otherPeopleRows = []row{
 	{name: "others: delete the image at 50 %", slow: true, size: large, trouble: once(at(0.5, (*course).deleteImage), upload), wants: deleted},
+	{name: "others: delete the image while the data is compared", fault: hide, meanwhile: whileVerified((*course).deleteImage), wants: deleted},
 	{name: "others: delete the image while importing", slow: true, fault: hold, trouble: once(silent, upload), meanwhile: whenHeld((*course).deleteImage), wants: deleted},
 	{
 		name: "others: delete the image and make one of that name", slow: true, fault: hold, trouble: once(silent, upload), meanwhile: whenHeld((*course).recreateImage),
@@ -322,6 +370,27 @@ func whenHeld(do func(*course)) func(*course) {
 	}
 }
 
+// whileVerified does something while the data, all of which has arrived, is compared.
+func whileVerified(do func(*course)) func(*course) {
+	return func(c *course) {
+		c.cluster.Await(c.T, c.name, func(i imagestate.Image) bool { return i.State == imagestate.Verifying })
+		do(c)
+	}
+}
+
+// show lets Longhorn show the checksum, and waits until it does.
+func (c *course) show() {
+	c.release()
+	acctest.Eventually(c.T, "Longhorn shows the checksum", func(ctx context.Context) bool {
+		image, err := c.cluster.Images.Get(ctx, "default", c.name)
+		if err != nil {
+			return false
+		}
+		stored, err := c.stored(ctx, image)
+		return err == nil && stored.Status.Checksum != ""
+	})
+}
+
 // readsFail makes so many reads fail while the import is held; with 0, all of them for 6 s.
 func readsFail(times int, do trouble) func(*course) {
 	return func(c *course) {
@@ -388,6 +457,30 @@ func replace(c *course) {
 	slices.Reverse(content)
 	c.must(os.WriteFile(c.aside(), content, 0o600))
 	c.must(os.Rename(c.aside(), c.file))
+}
+
+// editMiddle changes what is seen only by reading all of the file.
+func (c *course) editMiddle() {
+	file, err := os.OpenFile(c.file, os.O_WRONLY, 0)
+	if err != nil {
+		c.Error(err)
+		return
+	}
+	_, err = file.WriteAt([]byte("edit"), 2*large)
+	c.must(err)
+	c.must(file.Close())
+}
+
+// packDamaged puts a packed file in its place that states its length and is damaged inside.
+func packDamaged(c *course) {
+	content, err := os.ReadFile(c.file)
+	c.must(err)
+	moveAway(c)
+	encoder, err := zstd.NewWriter(nil)
+	c.must(err)
+	packed := encoder.EncodeAll(content, nil)
+	packed[len(packed)*2/3] ^= 1 // within a block, whose lengths the file is asked for
+	c.must(os.WriteFile(c.file, packed, 0o600))
 }
 
 // withoutMore takes the row's arguments out of the configuration.

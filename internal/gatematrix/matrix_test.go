@@ -85,6 +85,7 @@ func states(cluster *acctest.Cluster) []state {
 		{name: "initializing", arrange: cluster.Initializing, summary: "Image is not ready", says: "Initializing"},
 		{name: "uploading 40 %", arrange: held(40), summary: "Image is not ready", says: "Uploading, 40 %"},
 		{name: "uploading 99 %", arrange: held(99), summary: "Image is not ready", says: "Uploading, 99 %"},
+		{name: "being verified", arrange: cluster.Unverified, summary: "Image is not ready", says: "is being verified"},
 		{name: "failed", arrange: func(t *testing.T, name string) { t.Helper(); cluster.Failed(t, name, cause) }, summary: "Image import failed", says: cause},
 		{name: "retrying", arrange: func(t *testing.T, name string) { t.Helper(); cluster.Retrying(t, name, cause) }, summary: "Image is not ready", says: "failed of 4 allowed attempts"},
 		{name: "deleting", arrange: cluster.Deleting, summary: "Image is being deleted", says: "is being deleted"},

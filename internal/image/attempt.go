@@ -22,6 +22,7 @@ import (
 // attempt sends the data once and tells what came of it; wrong is nil if it arrived.
 func (f *filler) attempt(ctx context.Context, try int) (came outcome, wrong error) {
 	all, wrong := f.send(ctx, *f.offered)
+	f.sent = f.sent || all
 	return judge(ctx, wrong, all, try), wrong
 }
 
@@ -68,6 +69,9 @@ func (f *filler) send(ctx context.Context, content transfer.Content) (all bool, 
 	go f.supervise(ctx, stop, upload)
 	err = upload.Send(ctx, f.session.Client.Transfers())
 	all = upload.Sent() >= content.Size
+	if found, read := upload.Found(); read {
+		f.offered = &found
+	}
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, errArrived):
 		return all, nil

@@ -21,6 +21,8 @@ import (
 type material struct {
 	// content is to be sent; nil if nothing is.
 	content *transfer.Content
+	// sign is what the file is recognized by before all of it was read.
+	sign transfer.Sign
 	// source is the image that a clone is made from.
 	source *api.VirtualMachineImage
 }
@@ -143,7 +145,7 @@ func (c *checking) content(ctx context.Context, from *material) (diags diag.Diag
 	case !c.plan.uploads():
 		return nil
 	case c.applying:
-		from.content, diags = c.plan.content(ctx, c.left)
+		from.content, from.sign, diags = c.plan.content(ctx, c.left)
 		return diags
 	case !tfbase.Known(c.plan.FilePath, c.plan.Decompress):
 		return nil
@@ -152,12 +154,28 @@ func (c *checking) content(ctx context.Context, from *material) (diags diag.Diag
 	switch {
 	case transfer.Missing(err) && !c.plan.FilePath.IsNull():
 		return diag.Diagnostics{c.plan.awaited(err)}
-	case err == nil && (c.plan.Checksum.ValueString() != "" || packed(file, c.plan.treatment())):
-		_, diags = c.plan.content(ctx, c.left)
+	case err == nil && c.plan.mustRead(ctx, file):
+		_, _, diags = c.plan.content(ctx, c.left)
 	default:
 		_, diags = c.plan.inspect(ctx, c.left)
 	}
 	return diags.Errors() // apply warns of the rest
+}
+
+// mustRead says that a plan has to read all of the file to tell whether it can be sent. A packed one that states its length is
+// read once, while it is sent. Before an image is destroyed for another, the plan has read the file for its content, unless
+// that is ignored.
+func (m *model) mustRead(ctx context.Context, file transfer.File) bool {
+	switch {
+	case m.Checksum.ValueString() != "":
+		return true
+	case !packed(file, m.treatment()):
+		return false
+	case m.Verify.ValueString() == verifyStrict, m.FileChanges.ValueString() == changesIgnore:
+		return true
+	}
+	unread, err := file.Unread(ctx, m.treatment())
+	return err != nil || unread == nil
 }
 
 // packed says that only unpacking the file shows whether it is whole.
@@ -171,7 +189,7 @@ func packed(file transfer.File, treatment transfer.Treatment) bool {
 func (r *lifecycle) ready(ctx context.Context, plan *model) (from material, diags diag.Diagnostics) {
 	plan.FileSHA512 = types.StringNull()
 	from, diags = (&checking{lifecycle: r, plan: plan, applying: true, left: leftNothing}).creation(ctx)
-	if from.content != nil {
+	if from.content != nil && from.content.SHA512 != "" {
 		plan.FileSHA512 = types.StringValue(from.content.SHA512)
 	}
 	return from, diags

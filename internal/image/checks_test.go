@@ -152,7 +152,7 @@ func TestFilePathInTheHomeDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := uploading("~/disk.raw")
-	content, diags := m.content(t.Context(), "")
+	content, _, diags := m.content(t.Context(), "")
 	if diags.HasError() || content.File.Path != filepath.Join(home, "disk.raw") {
 		t.Errorf("got %v, %+v", diags, content)
 	}

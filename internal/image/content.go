@@ -86,22 +86,41 @@ func (m *model) awaited(err error) diag.Diagnostic {
 			"The path is looked up on the machine that runs Terraform, in its working directory.", m.title(), err))
 }
 
-// content reads the file, unless it is known, and compares it with checksum.
-func (m *model) content(ctx context.Context, left string) (*transfer.Content, diag.Diagnostics) {
+// content is what the file holds and what it is recognized by. It is compared with checksum, if there is one.
+func (m *model) content(ctx context.Context, left string) (content *transfer.Content, sign transfer.Sign, diags diag.Diagnostics) {
 	file, diags := m.inspect(ctx, left)
 	if diags.HasError() {
-		return nil, diags
+		return nil, sign, diags
 	}
-	content, err := transfer.UserCache().Scan(ctx, file, m.treatment())
+	content, err := m.read(ctx, file)
+	if err == nil {
+		sign, err = content.Sign(ctx)
+	}
 	if err != nil {
-		return nil, diag.Diagnostics{m.fileDiagnostic(err, left)}
+		return nil, sign, diag.Diagnostics{m.fileDiagnostic(err, left)}
 	}
 	if stated := m.Checksum.ValueString(); stated != "" && stated != content.SHA512 && stated != content.FileSHA512 {
-		return nil, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("checksum"), "Checksum does not match", fmt.Sprintf(
+		return nil, sign, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("checksum"), "Checksum does not match", fmt.Sprintf(
 			"The file %q is not what checksum says: its SHA-512 is\n  %s\n\n"+
 				"Either the checksum is for another file, or the file is damaged. %s", file.Path, content.FileSHA512, left))}
 	}
-	return &content, behind(content)
+	return content, sign, behind(*content)
+}
+
+// read reads all of the file only if it has to be known before it is sent: its checksum, to be compared or because verify
+// says so, or its length.
+func (m *model) read(ctx context.Context, file transfer.File) (*transfer.Content, error) {
+	cache := transfer.UserCache()
+	if content, known := cache.Known(file, m.treatment()); known {
+		return &content, nil
+	}
+	if m.Checksum.ValueString() == "" && m.Verify.ValueString() != verifyStrict {
+		if content, err := file.Unread(ctx, m.treatment()); err != nil || content != nil {
+			return content, err
+		}
+	}
+	content, err := cache.Scan(ctx, file, m.treatment())
+	return &content, err
 }
 
 // behind warns of a file that goes on after its packed data.

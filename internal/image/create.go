@@ -6,6 +6,7 @@ package image
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strconv"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -92,22 +93,27 @@ func (r *lifecycle) create(ctx context.Context, plan *model, from material) (ima
 	if from.content != nil && plan.Backend.ValueString() == api.BackendBackingImage {
 		wanted.Spec.Checksum = from.content.SHA512
 	}
+	if from.content != nil && !trusts(wanted.Spec, from.content) {
+		maps.Copy(wanted.Annotations, unverified(from.sign))
+	}
 	creation := objects.Creating(r.Session.Hub, r.images, plan.title(), wanted)
 	creation.Intent = intent(wanted.Spec, from)
 	creation.Foreign = objects.Foreign{Type: r.TypeName, ID: plan.id(), One: "an image", Short: "image"}
 	creation.Send = func(ctx context.Context) (*api.VirtualMachineImage, error) { return r.send(ctx, plan, wanted) }
 	creation.TakeOver = func(ctx context.Context, existing *api.VirtualMachineImage) (*api.VirtualMachineImage, error) {
-		return r.takeOver(ctx, plan, existing, wanted)
+		return r.takeOver(ctx, plan, existing, wanted, from)
 	}
 	return creation.Run(ctx)
 }
 
-// intent is the fingerprint of what an image is made from.
+// intent is the fingerprint of what an image is made from. Of a file it is what can be seen without reading all of it, because
+// its checksum may not be known before it is sent; verify compares the whole.
 func intent(spec api.VirtualMachineImageSpec, from material) string {
 	spec.Retry = nil // the one thing that can change later
 	facts := []any{spec}
 	if from.content != nil {
-		facts = append(facts, from.content.SHA512)
+		spec.Checksum = "" // known or not, it is the same file
+		facts = []any{spec, from.sign.Like}
 	}
 	if from.source != nil { // another image can have the name by now
 		facts = append(facts, from.source.UID)
@@ -115,12 +121,18 @@ func intent(spec api.VirtualMachineImageSpec, from material) string {
 	return objects.Fingerprint(facts...)
 }
 
-// takeOver gives the image what can have changed in the configuration since.
-func (r *lifecycle) takeOver(ctx context.Context, plan *model, existing, wanted *api.VirtualMachineImage) (*api.VirtualMachineImage, error) {
+// takeOver gives the image what can have changed in the configuration since. What it has of the file, if anything, is compared
+// in the end, whether or not it was before.
+func (r *lifecycle) takeOver(ctx context.Context, plan *model, existing, wanted *api.VirtualMachineImage, from material) (*api.VirtualMachineImage, error) {
 	if imagestate.Of(existing).Terminal {
 		return nil, r.discard(ctx, plan, existing)
 	}
-	patch := map[string]any{"metadata": objects.Metadata(wanted, existing.UID)}
+	metadata := wanted.ObjectMeta.DeepCopy()
+	delete(metadata.Annotations, api.AnnotationFile) // that of the data it has stays, until other data is sent
+	if from.content != nil && !trusts(existing.Spec, from.content) {
+		metadata.Annotations[api.AnnotationUnverified] = "true"
+	}
+	patch := map[string]any{"metadata": objects.Metadata(metadata, existing.UID)}
 	if wanted.Spec.Retry != nil {
 		patch["spec"] = map[string]any{"retry": *wanted.Spec.Retry}
 	}

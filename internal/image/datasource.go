@@ -31,7 +31,7 @@ import (
 )
 
 // onlyConfigured are the arguments of the resource that no server knows.
-var onlyConfigured = []string{"file_path", "file_changes", "decompress", "stall_timeout", "file_sha512"}
+var onlyConfigured = []string{"file_path", "file_changes", "decompress", "verify", "stall_timeout", "file_sha512"}
 
 // Limits of the data source: looking takes seconds, waiting for somebody's upload does not.
 const (

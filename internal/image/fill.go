@@ -32,8 +32,15 @@ type filler struct {
 	backend string
 	// content provides what is to be sent; nil if the data comes from elsewhere.
 	content func(context.Context) (*transfer.Content, error)
-	// offered is what was sent, or begun to be.
+	// offered is what was sent, or begun to be, with its checksums as soon as they are known.
 	offered *transfer.Content
+	// sent says that all of it has left in this run.
+	sent bool
+	// marked says that Harvester does not compare the data, so that the image carries a mark until that is done here.
+	marked bool
+	// backingImages tell what is stored. They show it within the time tells.
+	backingImages kube.Resource[api.BackingImage]
+	tells         time.Duration
 	// place is held while data is on its way.
 	place *place
 	// stall is how long nothing may happen in a phase that is reported on; see patience.
@@ -60,7 +67,7 @@ const (
 type step int
 
 const (
-	verify step = iota // wait for the verdict on the data
+	await  step = iota // wait for the verdict on the data
 	follow             // wait for the image, which goes on without the connection
 	settle             // see whether the server begins with what it may have, then send again if it wants
 	repeat             // send again after a pause
@@ -71,7 +78,7 @@ const (
 // Harvester take that for failed, so what may have arrived gets the chance to show it. CDI answers only when
 // it has converted the data, which takes longer than proxies wait, and goes on without them.
 var next = map[outcome]struct{ longhorn, cdi step }{
-	arrived: {verify, verify},
+	arrived: {await, await},
 	lost:    {settle, follow},
 	broken:  {repeat, giveUp},
 	refused: {giveUp, giveUp},
@@ -89,17 +96,20 @@ func (o outcome) after(backend string, last bool) step {
 	return does
 }
 
-// fill returns the image as last seen, nil if never, and an error unless it is Active.
+// fill returns the image as last seen, nil if never, and an error unless Harvester has all of it.
 func (f *filler) fill(ctx context.Context) (*api.VirtualMachineImage, error) {
 	if f.content == nil {
 		return f.until(ctx, followed)
 	}
 	for try := 1; ; try++ {
 		image, err := f.untilWanted(ctx)
-		if err != nil || imagestate.Of(image).Ready() {
+		if err != nil || imagestate.Of(image).Imported() {
 			return image, err
 		}
 		if f.offered, err = f.content(ctx); err != nil {
+			return image, err
+		}
+		if image, err = f.announce(ctx, image); err != nil {
 			return image, err
 		}
 		came, wrong := f.attempt(ctx, try)
@@ -107,7 +117,7 @@ func (f *filler) fill(ctx context.Context) (*api.VirtualMachineImage, error) {
 			tflog.Warn(ctx, "The upload broke", map[string]any{"image": f.title(), "try": try, "cause": diagnose.Said(wrong)})
 		}
 		switch came.after(f.backend, try == sends) {
-		case verify:
+		case await:
 			f.place.release()
 			image, err = f.until(ctx, verified(image.Status.Failed))
 			if !errors.Is(err, errCleared) || try == sends {
@@ -130,7 +140,7 @@ func (f *filler) fill(ctx context.Context) (*api.VirtualMachineImage, error) {
 // Things may have changed while others had their turn.
 func (f *filler) untilWanted(ctx context.Context) (*api.VirtualMachineImage, error) {
 	image, err := f.until(ctx, receptive)
-	if err != nil || imagestate.Of(image).Ready() || f.place.held() {
+	if err != nil || imagestate.Of(image).Imported() || f.place.held() {
 		return image, err
 	}
 	if err := f.place.take(ctx); err != nil {
@@ -155,7 +165,7 @@ func (f *filler) afterBroken(ctx context.Context, image *api.VirtualMachineImage
 	}
 	state := imagestate.Of(latest)
 	switch {
-	case state.Ready():
+	case state.Imported():
 		return latest, nil
 	case state.Message != "" && !errors.As(wrong, new(*failure)):
 		return latest, fmt.Errorf("%w (Harvester says: %s)", wrong, state.Message)

@@ -34,7 +34,7 @@ func TestNext(t *testing.T) {
 	t.Parallel()
 	cells := 0
 	for came, row := range map[outcome]map[string][2]step{
-		arrived: {api.BackendBackingImage: {verify, verify}, api.BackendCDI: {verify, verify}},
+		arrived: {api.BackendBackingImage: {await, await}, api.BackendCDI: {await, await}},
 		lost:    {api.BackendBackingImage: {settle, giveUp}, api.BackendCDI: {follow, follow}},
 		broken:  {api.BackendBackingImage: {repeat, giveUp}, api.BackendCDI: {giveUp, giveUp}},
 		refused: {api.BackendBackingImage: {giveUp, giveUp}, api.BackendCDI: {giveUp, giveUp}},

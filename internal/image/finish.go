@@ -40,11 +40,16 @@ func (r *lifecycle) finish(ctx context.Context, image *api.VirtualMachineImage, 
 				return nil, &objects.DescribedError{Diagnostics: diags}
 			}
 			warnings = diags
-			plan.FileSHA512 = types.StringValue(content.SHA512)
 			return content, nil
 		}
 	}
 	image, diags = filler.run(ctx, image, plan, leftAsIs)
+	switch {
+	case filler.offered != nil && filler.offered.SHA512 != "":
+		plan.FileSHA512 = types.StringValue(filler.offered.SHA512)
+	case plan.FileSHA512.IsUnknown():
+		plan.FileSHA512 = types.StringNull()
+	}
 	return image, append(warnings, diags...)
 }
 
@@ -54,6 +59,7 @@ func (r *lifecycle) place() *place { return &place{slots: r.Session.Uploads} }
 func (r *lifecycle) filler(image *api.VirtualMachineImage, plan *model, place *place) *filler {
 	return &filler{
 		session: r.Session, images: r.images, backend: image.Spec.Backend, stall: plan.stall(), place: place,
+		marked: image.Unverified(), backingImages: r.backingImages, tells: tells,
 		target: wait.Target{Resource: api.Images, Namespace: image.Namespace, Name: image.Name, UID: image.UID},
 	}
 }
@@ -65,10 +71,13 @@ func (f *filler) provide(content *transfer.Content) {
 	}
 }
 
-// run fills the image and describes a failure. It returns the image last seen,
+// run fills and verifies the image and describes a failure. It returns the image last seen,
 // nil if it is gone.
 func (f *filler) run(ctx context.Context, image *api.VirtualMachineImage, plan *model, left string) (*api.VirtualMachineImage, diag.Diagnostics) {
 	latest, err := f.fill(ctx)
+	if err == nil {
+		latest, err = f.verify(ctx, latest)
+	}
 	if latest == nil {
 		latest = image
 	}
@@ -76,9 +85,14 @@ func (f *filler) run(ctx context.Context, image *api.VirtualMachineImage, plan *
 		transfer.UserCache().Forget(*f.offered)
 	}
 	known, described := errors.AsType[*objects.DescribedError](err)
+	wrong, differs := errors.AsType[*difference](err)
 	switch {
 	case err == nil:
 		return latest, nil
+	case differs && errors.Is(err, errGone):
+		return nil, diag.Diagnostics{wrong.diagnostic(plan.title(), "The image was deleted.")}
+	case differs:
+		return latest, diag.Diagnostics{wrong.diagnostic(plan.title(), fmt.Sprintf("The image could not be deleted: %s %s", diagnose.Said(err), left))}
 	case errors.Is(err, errGone):
 		return nil, diag.Diagnostics{diagnose.API("finish", plan.title(), "It is not in the state any more. The next apply makes it anew.", err)}
 	case described:

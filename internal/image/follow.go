@@ -48,10 +48,10 @@ func clearing(message string) bool { return strings.HasSuffix(message, "is being
 // goal decides when to stop waiting.
 type goal func(imagestate.Image) (done bool, err error)
 
-// followed waits for Active. Harvester's own retries are waited out.
+// followed waits until Harvester has all of the image. Harvester's own retries are waited out.
 func followed(image imagestate.Image) (bool, error) {
 	switch {
-	case image.Ready():
+	case image.Imported():
 		return true, nil
 	case image.State == imagestate.Terminating:
 		return false, errGone
@@ -70,7 +70,7 @@ func receptive(image imagestate.Image) (bool, error) {
 	return image.AwaitsData, nil
 }
 
-// verified waits for Active after all data were accepted. One more failure means
+// verified waits for Harvester's verdict after all data were accepted. One more failure means
 // that the server refused what it got; it would refuse the same data again.
 func verified(failedBefore int64) goal {
 	return func(image imagestate.Image) (bool, error) {

@@ -4,6 +4,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 
@@ -101,8 +102,9 @@ func (r *lifecycle) Create(ctx context.Context, req resource.CreateRequest, resp
 	filler.provide(begun.from.content)
 	image, diags := filler.run(ctx, begun.image, &plan, leftTainted)
 	resp.Diagnostics.Append(diags...)
-	if begun.from.content != nil && !diags.HasError() {
-		resp.Diagnostics.Append(remember(ctx, resp.Private, *begun.from.content)...)
+	if content := cmp.Or(filler.offered, begun.from.content); content != nil && !diags.HasError() {
+		plan.FileSHA512 = types.StringValue(content.SHA512)
+		resp.Diagnostics.Append(remember(ctx, resp.Private, *content)...)
 	}
 	resp.Diagnostics.Append(r.save(ctx, &plan, image, &resp.State)...)
 }

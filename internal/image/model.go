@@ -37,6 +37,7 @@ type model struct {
 	StorageClassName   types.String `tfsdk:"storage_class_name"`
 	Retry              types.Int64  `tfsdk:"retry"`
 	Decompress         types.String `tfsdk:"decompress"`
+	Verify             types.String `tfsdk:"verify"`
 	StallTimeout       types.String `tfsdk:"stall_timeout"`
 
 	State                  types.String `tfsdk:"state"`

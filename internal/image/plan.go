@@ -62,7 +62,8 @@ func (r *lifecycle) planFinish(ctx context.Context, plan, state *model, req reso
 		resp.RequiresReplace = append(resp.RequiresReplace, path.Root("state"))
 		return
 	}
-	if plan.uploads() && state.Progress.ValueInt64() == 0 && r.looks() { // the server still wants the data
+	wanted := state.Progress.ValueInt64() == 0 || state.State.ValueString() == string(imagestate.Verifying)
+	if plan.uploads() && wanted && r.looks() { // the server still wants the data, or what it has is to be compared
 		_, found := r.planning(plan).sending(ctx)
 		resp.Diagnostics.Append(r.soften(found...)...)
 	}

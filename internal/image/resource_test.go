@@ -344,6 +344,8 @@ func TestAccImage_refusedBeforeAnythingIsMade(t *testing.T) {
 		"source type":        {replace(`"upload"`, `"magic"`), `source_type`},
 		"cdi without class":  {upload(name, path, `backend = "cdi"`), `cdi needs(?s:\s+)storage_class_name`},
 		"clone, no params":   {strings.Replace(replace(`"upload"`, `"clone"`), "file_path", "#", 1), `needs\s+security_parameters`},
+		"verify":             {upload(name, path, `verify = "soon"`), `verify\s+value\s+must\s+be\s+one\s+of`},
+		"verify a download":  {strings.Replace(replace(`"upload"`, `"download"`), "file_path", "verify = \"strict\"\n  url = \"https://example.com/x\" #", 1), `Argument without use`},
 		"timeout":            {upload(name, path, `timeouts { create = "soon" }`), `Invalid duration`},
 		"reserved tag label": {upload(name, path, `labels = { "tag.harvesterhci.io/x" = "y" }`), `put it into tags`},
 		"Harvester's label":  {upload(name, path, `labels = { "harvesterhci.io/imageDisplayName" = "y" }`), `Invalid label(?s:.*)set\s+this\s+label`},

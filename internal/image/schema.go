@@ -98,6 +98,13 @@ func sourceAttributes() map[string]schema.Attribute {
 				"`none` sends the file as it is.",
 			Validators: []validator.String{stringvalidator.OneOf(decompressAuto, decompressNone)},
 		},
+		"verify": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "With `upload`: when the SHA-512 of a file is computed that was not read before. `auto` (the default) computes it while the file is sent, and compares it " +
+				"with Longhorn's when Harvester has everything; where Longhorn's objects may not be read, and with the backend `cdi`, only lengths are compared. `strict` reads the file before, " +
+				"so that Harvester itself compares (backend `backingimage`); that takes longer.",
+			Validators: []validator.String{stringvalidator.OneOf(verifyAuto, verifyStrict)},
+		},
 		"stall_timeout": tfbase.Advised(schema.StringAttribute{
 			Optional: true,
 			MarkdownDescription: "How long nothing may move (no byte sent, no progress reported by Harvester) before the apply gives up. " +
@@ -171,7 +178,7 @@ func computedAttributes() map[string]schema.Attribute {
 	}
 	return map[string]schema.Attribute{
 		"state": text("`Active` when the image is ready to use. Else `Initializing`, `Downloading`, `Uploading`, `Exporting`, `Restoring`, " +
-			"`Cloning`, `Failed` or `Terminating`."),
+			"`Cloning`, `Verifying` (it is complete, but not yet compared with what was sent), `Failed` or `Terminating`."),
 		"message":      text("What Harvester says about the state; empty when all is well."),
 		"progress":     number("Progress of the import in percent."),
 		"size":         number("Size of the stored file in bytes."),

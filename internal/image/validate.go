@@ -31,6 +31,7 @@ var (
 		"security_parameters": {api.SourceClone},
 		"file_path":           {api.SourceUpload},
 		"file_changes":        {api.SourceUpload},
+		"verify":              {api.SourceUpload},
 	}
 	needed = []string{"url", "pvc_namespace", "pvc_name", "security_parameters"}
 	// onlyBackingImage are the source types that the cdi backend lacks.
@@ -54,6 +55,7 @@ func (m *model) sources() map[string]attr.Value {
 	return map[string]attr.Value{
 		"url": m.URL, "pvc_namespace": m.PVCNamespace, "pvc_name": m.PVCName,
 		"security_parameters": m.SecurityParameters, "file_path": m.FilePath, "file_changes": m.FileChanges,
+		"verify": m.Verify,
 	}
 }
 

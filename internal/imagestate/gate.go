@@ -185,6 +185,14 @@ func notReady(image Image, guarded bool) *Refusal {
 			Reason:  fmt.Sprintf("The image %s is not usable: its import failed.%s", image.Title(), said(image)),
 			Remedy:  failedRemedy(image),
 		}
+	case Verifying:
+		return &Refusal{
+			Summary: "Image is not ready",
+			Reason: fmt.Sprintf("The image %s is being verified: Harvester has all its data, but what arrived has not been compared yet with what was sent. "+
+				"Harvester would accept this now.", image.Title()),
+			Remedy: fmt.Sprintf("Wait until the image is Active, then plan again. If the run that uploaded it has ended, apply its configuration again, which verifies it. "+
+				"To use the image as it is, take the annotation %s off it.", api.AnnotationUnverified),
+		}
 	case Initializing, Downloading, Uploading, Exporting, Restoring, Cloning, Active:
 	}
 	return &Refusal{

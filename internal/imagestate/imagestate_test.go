@@ -38,6 +38,11 @@ func ofCDI(size int64) *api.VirtualMachineImage {
 	return object
 }
 
+func unverified(object *api.VirtualMachineImage) *api.VirtualMachineImage {
+	object.Annotations = map[string]string{api.AnnotationUnverified: "true"}
+	return object
+}
+
 func deleting(object *api.VirtualMachineImage) *api.VirtualMachineImage {
 	now := metav1.Now()
 	object.DeletionTimestamp = &now
@@ -66,6 +71,9 @@ func TestOf(t *testing.T) {
 		"clone":                   {object: image("clone", 7, initialized, importing), state: imagestate.Cloning},
 		"imported":                {object: image("upload", 100, initialized, "Imported=True/Imported"), state: imagestate.Active},
 		"imported, old message":   {object: image("upload", 100, initialized, "Imported=True/Imported/old trouble"), state: imagestate.Active},
+		"imported, not compared":  {object: unverified(image("upload", 100, initialized, "Imported=True/Imported")), state: imagestate.Verifying},
+		"not imported, marked":    {object: unverified(image("upload", 40, initialized, importing)), state: imagestate.Uploading},
+		"marked, deleting":        {object: deleting(unverified(image("upload", 100, initialized, "Imported=True"))), state: imagestate.Terminating, terminal: true},
 		"progress is not ready":   {object: image("download", 100, initialized, importing), state: imagestate.Downloading},
 		"deleting":                {object: deleting(image("upload", 100, initialized, "Imported=True")), state: imagestate.Terminating, terminal: true},
 		"old message, retrying":   {object: image("upload", 0, initialized, "Imported=Unknown/Importing/client disconnected"), state: imagestate.Uploading, awaitsData: true},
@@ -89,6 +97,18 @@ func TestOf(t *testing.T) {
 					got.State, got.Terminal, got.Message, got.AwaitsData, test.state, test.terminal, test.message, test.awaitsData)
 			}
 		})
+	}
+}
+
+// Whoever shows a progress shows the end of it only when the image can be used.
+func TestProgressWhileItIsVerified(t *testing.T) {
+	t.Parallel()
+	for object, want := range map[*api.VirtualMachineImage]int64{
+		unverified(image("upload", 100, "Imported=True")): 99, unverified(image("upload", 40)): 40, image("upload", 100, "Imported=True"): 100,
+	} {
+		if got := imagestate.Of(object); got.Progress != want || got.Ready() && !got.Imported() {
+			t.Errorf("got %+v, want %d %%", got, want)
+		}
 	}
 }
 
@@ -206,6 +226,10 @@ func TestRefusalTellsWhatToDo(t *testing.T) {
 		"failed for now": {
 			with(func(i *imagestate.Image) { i.State = imagestate.Failed }),
 			[]string{"may still retry"},
+		},
+		"being verified": {
+			with(func(i *imagestate.Image) { i.State = imagestate.Verifying }),
+			[]string{"is being verified", "has not been compared yet", "Wait until the image is Active", api.AnnotationUnverified},
 		},
 		"deleting": {
 			with(func(i *imagestate.Image) { i.State = imagestate.Terminating }),

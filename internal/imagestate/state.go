@@ -24,6 +24,7 @@ const (
 	Exporting    State = "Exporting"    // the data comes from a volume
 	Restoring    State = "Restoring"    // the data comes from a backup
 	Cloning      State = "Cloning"      // the data is encrypted or decrypted from another image
+	Verifying    State = "Verifying"    // Harvester has the data, and whoever sent it has yet to compare it
 	Active       State = "Active"       // complete: the only state in which an image can be used
 	Failed       State = "Failed"       // the import failed; see Terminal
 	Terminating  State = "Terminating"  // being deleted
@@ -31,7 +32,7 @@ const (
 
 // States lists every state, for documentation and tables.
 func States() []State {
-	return []State{Initializing, Downloading, Uploading, Exporting, Restoring, Cloning, Active, Failed, Terminating}
+	return []State{Initializing, Downloading, Uploading, Exporting, Restoring, Cloning, Verifying, Active, Failed, Terminating}
 }
 
 // reasonUploadFailed marks a broken upload. It is tentative: the data may have
@@ -49,7 +50,7 @@ type Image struct {
 
 	State State
 	// Progress is a percentage, 0 to 100. It is for people: Harvester shows 99
-	// while it verifies and 100 for a moment after some failures.
+	// while it verifies, as an image in the state Verifying does, and 100 for a moment after some failures.
 	Progress int64
 	// Size and VirtualSize are in bytes; 0 while unknown.
 	Size        int64
@@ -77,12 +78,15 @@ func (i Image) ID() string { return i.Namespace + "/" + i.Name }
 // Ready says whether the image can be used.
 func (i Image) Ready() bool { return i.State == Active }
 
-// Importing says whether data is on its way, or being verified.
+// Imported says that Harvester has all of the image, be it verified or not.
+func (i Image) Imported() bool { return i.State == Active || i.State == Verifying }
+
+// Importing says whether data is on its way, or being verified by Harvester.
 func (i Image) Importing() bool {
 	switch i.State {
 	case Downloading, Uploading, Exporting, Restoring, Cloning:
 		return true
-	case Initializing, Active, Failed, Terminating:
+	case Initializing, Verifying, Active, Failed, Terminating:
 	}
 	return false
 }
@@ -90,8 +94,11 @@ func (i Image) Importing() bool {
 // defaultRetry is Harvester's own default for spec.retry.
 const defaultRetry = 3
 
+// verifying is the progress that Harvester shows while it verifies.
+const verifying = 99
+
 // Of reads the state out of an image object. Imported=True alone makes it
-// Active (as Harvester itself decides), RetryLimitExceeded=True makes a failure
+// Active (as Harvester itself decides) unless its content is marked as unverified, RetryLimitExceeded=True makes a failure
 // final, and a message left in a condition by an earlier try is no failure.
 func Of(obj *api.VirtualMachineImage) Image {
 	image := Image{
@@ -113,6 +120,9 @@ func Of(obj *api.VirtualMachineImage) Image {
 		image.RetryLimit = *obj.Spec.Retry
 	}
 	image.State, image.Terminal = stateOf(obj)
+	if image.State == Verifying {
+		image.Progress = min(image.Progress, verifying)
+	}
 	image.Message = messageOf(obj, image.State)
 	image.AwaitsData = awaitsData(obj, image.State)
 	return image
@@ -123,6 +133,8 @@ func stateOf(obj *api.VirtualMachineImage) (state State, terminal bool) {
 	switch {
 	case obj.DeletionTimestamp != nil:
 		return Terminating, true
+	case imported.Status == "True" && obj.Unverified():
+		return Verifying, false
 	case imported.Status == "True":
 		return Active, false
 	case obj.Condition(api.ImageRetryLimitExceeded).Status == "True":
@@ -154,7 +166,7 @@ func importing(sourceType string) State {
 func messageOf(obj *api.VirtualMachineImage, state State) string {
 	limit := obj.Condition(api.ImageRetryLimitExceeded).Message
 	switch state {
-	case Active, Terminating:
+	case Verifying, Active, Terminating:
 		return ""
 	case Failed:
 		return first(limit, falseMessage(obj, api.ImageImported), falseMessage(obj, api.ImageInitialized))

@@ -70,6 +70,8 @@ func setFaultCommand(dir *string) *cobra.Command {
 	flags.StringVar(&fault.FailImport, "fail-import", "", "let the import fail with this message")
 	flags.IntVar(&fault.FailImportTimes, "fail-times", 0, "how often the import fails; 0 is always")
 	flags.IntVar(&hold, "hold-progress", 0, "hold the import at this percentage until the fault is cleared")
+	flags.BoolVar(&fault.CorruptStored, "corrupt-stored", false, "damage what Longhorn stores of the import")
+	flags.BoolVar(&fault.HideChecksum, "hide-checksum", false, "let Longhorn not show the checksum of what it stores")
 	flags.BoolVar(&fault.AgentSilent, "agent-silent", false, "let no node act on the vlanconfig vlanconfigs/NAME")
 	flags.StringVar(&fault.SetupError, "setup-error", "", "let the vlanconfig vlanconfigs/NAME fail on every node with this message")
 	flags.StringVar(&fault.RouteConnectivity, "route", "", "what comes of looking for a network's gateway: \"DHCP failed\", \"ping failed\" or \"false\"")

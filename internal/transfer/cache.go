@@ -75,14 +75,19 @@ func UserCache() Cache {
 	return Cache{Dir: filepath.Join(dir, "terraform-provider-harvester", "scans")}
 }
 
+// Known is what is kept of a file that is the same since; false if nothing is.
+func (c Cache) Known(file File, treatment Treatment) (Content, bool) {
+	return c.load(file, treatment).Of(file, treatment)
+}
+
 // Scan is File.Scan, without reading a file that was scanned before and is the same since.
 func (c Cache) Scan(ctx context.Context, file File, treatment Treatment) (Content, error) {
-	if content, found := c.load(file, treatment).Of(file, treatment); found {
+	if content, known := c.Known(file, treatment); known {
 		return content, nil
 	}
 	content, err := file.Scan(ctx, treatment)
 	if err == nil {
-		c.store(content)
+		c.Keep(content)
 	}
 	return content, err
 }
@@ -101,7 +106,8 @@ func (c Cache) load(file File, treatment Treatment) (seen Seen) {
 	return seen
 }
 
-func (c Cache) store(content Content) {
+// Keep keeps what was found out about a content, if that can be.
+func (c Cache) Keep(content Content) {
 	if c.Dir == "" || os.MkdirAll(c.Dir, 0o700) != nil {
 		return
 	}

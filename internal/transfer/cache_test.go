@@ -60,6 +60,24 @@ func TestCacheReadsOnceAndForgets(t *testing.T) {
 	transfer.Cache{}.Forget(again) // no cache forgets nothing
 }
 
+// What was found out while a file was sent is kept like a scan.
+func TestCacheKeeps(t *testing.T) {
+	t.Parallel()
+	cache, file, treatment := transfer.Cache{Dir: t.TempDir()}, inspected(t, []byte("content")), transfer.Treatment{Pad: true}
+	if _, known := cache.Known(file, treatment); known {
+		t.Error("something is known of a file that was never read")
+	}
+	content, err := file.Scan(t.Context(), treatment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache.Keep(content)
+	if got, known := cache.Known(file, treatment); !known || got != content {
+		t.Errorf("got %+v (%v), want %+v", got, known, content)
+	}
+	transfer.Cache{}.Keep(content) // no cache keeps nothing
+}
+
 // What is kept of a scan survives being written down.
 func TestSeen(t *testing.T) {
 	t.Parallel()

@@ -22,3 +22,12 @@ resource "harvester_image" "jammy" {
   source_type  = "download"
   url          = "https://cloud-images.ubuntu.com/jammy/current/jammy-server-cloudimg-amd64.img"
 }
+
+# Harvester itself compares what arrives, for which the file is read once more, before it is sent.
+resource "harvester_image" "trixie" {
+  name         = "trixie"
+  display_name = "debian-13.qcow2"
+  source_type  = "upload"
+  file_path    = "${path.module}/debian-13.qcow2"
+  verify       = "strict"
+}

@@ -35,6 +35,10 @@ type Fault struct {
 	FailImportTimes int `json:"failImportTimes,omitempty"`
 	// HoldProgress holds an import at this percentage until the fault is cleared.
 	HoldProgress *int `json:"holdProgress,omitempty"`
+	// CorruptStored damages what Longhorn stores of an import, before it computes the checksum.
+	CorruptStored bool `json:"corruptStored,omitempty"`
+	// HideChecksum keeps Longhorn from showing the checksum of what it stores.
+	HideChecksum bool `json:"hideChecksum,omitempty"`
 
 	// AgentSilent keeps the network agents from setting up a VlanConfig and from taking it down; its key is
 	// vlanconfigs/NAME.

@@ -223,6 +223,10 @@ func (p *pod) verify() {
 		p.fail(message)
 		return
 	}
+	if err := p.damage(); err != nil {
+		p.fail("failed to process sync file: " + err.Error())
+		return
+	}
 	meta, err := inspect(p.ctx, p.store.tmpPath(p.name, p.uuid))
 	if err == nil && p.checksum != "" && p.checksum != meta.Checksum {
 		err = fmt.Errorf("the expected checksum %v doesn't match the file actual checksum %v", p.checksum, meta.Checksum)

@@ -64,6 +64,9 @@ func (l *Longhorn) advance(ctx context.Context, image *lhv1beta2.BackingImage, s
 	if next.start {
 		l.startPod(ctx, jobOf(image, source))
 	}
+	if next.Checksum != "" && l.hides(image) {
+		next.Checksum, again.RequeueAfter = "", time.Second
+	}
 	if err := l.recordSource(ctx, source, next.fileInfo); err != nil {
 		return again, err
 	}

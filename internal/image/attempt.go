@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-log/tflog"
@@ -65,14 +66,17 @@ func (f *filler) send(ctx context.Context, content transfer.Content) (all bool, 
 		Part: f.part(ctx), Content: content,
 	}
 	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	go f.supervise(ctx, stop, upload)
+	var supervisor sync.WaitGroup
+	supervisor.Go(func() { f.supervise(ctx, stop, upload) })
 	err = upload.Send(ctx, f.session.Client.Transfers())
+	cause := context.Cause(ctx)
+	stop(nil)
+	supervisor.Wait() // it reads what changes now
 	all = upload.Sent() >= content.Size
 	if found, read := upload.Found(); read {
 		f.offered = &found
 	}
-	switch cause := context.Cause(ctx); {
+	switch {
 	case errors.Is(cause, errArrived):
 		return all, nil
 	case cause != nil:

@@ -11,7 +11,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/list/schema"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	resourceschema "github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -27,25 +26,25 @@ import (
 
 // NewListResource returns the list resource harvester_image, not yet configured.
 func NewListResource() list.ListResource {
-	return listing(Type, "image", "", "So are encrypted and decrypted copies, which have list resources of their own.", imageSchema(), func(m *model) *model { return m })
+	return listing(Type, "image", "", "So are encrypted and decrypted copies, which have list resources of their own.", func(m *model) *model { return m })
 }
 
 // NewEncryptedListResource returns the list resource harvester_encrypted_image, not yet configured.
 func NewEncryptedListResource() list.ListResource {
-	return cloneListing(api.CryptoEncrypt, "encrypted image", encryptedSchema())
+	return cloneListing(api.CryptoEncrypt, "encrypted image")
 }
 
 // NewDecryptedListResource returns the list resource harvester_decrypted_image, not yet configured.
 func NewDecryptedListResource() list.ListResource {
-	return cloneListing(api.CryptoDecrypt, "decrypted image", decryptedSchema())
+	return cloneListing(api.CryptoDecrypt, "decrypted image")
 }
 
-func cloneListing(operation, what string, s resourceschema.Schema) list.ListResource {
-	return listing(cloneTypes[operation], what, operation, "", s, clone{operation}.own)
+func cloneListing(operation, what string) list.ListResource {
+	return listing(cloneTypes[operation], what, operation, "", clone{operation}.own)
 }
 
 // listing lists the images that were made by a crypto operation, or by none. Own is the resource that stands for an image.
-func listing[M any](typeName, what, operation, note string, s resourceschema.Schema, own func(*model) *M) list.ListResource {
+func listing[M any](typeName, what, operation, note string, own func(*model) *M) list.ListResource {
 	return tfbase.Listing{
 		TypeName: typeName, What: what, Resource: api.Images, Namespaced: true, Note: note,
 		Filters: map[string]schema.Attribute{

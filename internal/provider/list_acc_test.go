@@ -5,6 +5,7 @@ package provider_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -26,19 +27,13 @@ func (l labelled) apply(gvr schema.GroupVersionResource, kind, namespace, name s
 	l.Helper()
 	labels := map[string]any{"listed": l.label}
 	if more, ok := metadata["labels"].(map[string]any); ok {
-		for key, value := range more {
-			labels[key] = value
-		}
+		maps.Copy(labels, more)
 	}
 	about := map[string]any{"name": name}
-	for key, value := range metadata {
-		about[key] = value
-	}
+	maps.Copy(about, metadata)
 	about["labels"] = labels
 	object := map[string]any{"apiVersion": gvr.GroupVersion().String(), "kind": kind, "metadata": about}
-	for key, value := range content {
-		object[key] = value
-	}
+	maps.Copy(object, content)
 	l.Apply(l.T, gvr, namespace, object)
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
@@ -107,12 +108,14 @@ func (a acted) snapshot(ctx context.Context, name string, tell func(string)) dia
 	wanted.Annotations = map[string]string{api.AnnotationOrigin: token}
 	tell("being taken of " + tfbase.KeyID(a.model))
 	err := a.askSnapshot(ctx, wanted)
-	if apierrors.IsAlreadyExists(err) {
-		existing, wrong := a.snapshots().Get(ctx, wanted.Namespace, name)
-		if wrong != nil || existing.Annotations[api.AnnotationOrigin] != token {
+	if apierrors.IsAlreadyExists(err) || kube.Denied(err) { // the webhook refuses a name that is taken, before the API can
+		switch existing, wrong := a.snapshots().Get(ctx, wanted.Namespace, name); {
+		case wrong != nil:
+		case existing.Annotations[api.AnnotationOrigin] != token:
 			return diag.Diagnostics{a.taken(name, "Nothing was done.")}
+		default:
+			err = nil
 		}
-		err = nil
 	}
 	if err != nil {
 		return diag.Diagnostics{diagnose.API("take a snapshot of", a.title(), "There is none of that name, unless the answer got lost.", err)}

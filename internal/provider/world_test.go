@@ -202,12 +202,14 @@ func (w *world) upload(to http.ResponseWriter, req *http.Request) {
 		to.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	_, _ = io.Copy(io.Discard, part)
+	received, _ := io.Copy(io.Discard, part)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.parts = append(w.parts, part.FormName())
 	image := w.objects["/apis/harvesterhci.io/v1beta1/namespaces/default/virtualmachineimages/"+path.Base(req.URL.Path)]
-	image["status"] = parsed("x", `"status":{`+statusOf("True")+`}`)["status"]
+	status, _ := parsed("x", `"status":{`+statusOf("True")+`}`)["status"].(map[string]any)
+	status["size"] = received
+	image["status"] = status
 	w.version(image)
 }
 

@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6/tf6server"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/doctor"
 	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
@@ -96,11 +96,11 @@ func serve(debugged bool) {
 		// CI ends all processes of a job at once. Terraform then interrupts its providers in good order.
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM)
 	}
-	err := providerserver.Serve(context.Background(), provider.New(version), providerserver.ServeOpts{
-		Address:         provider.Address,
-		Debug:           debugged,
-		ProtocolVersion: 6,
-	})
+	var options []tf6server.ServeOpt
+	if debugged {
+		options = append(options, tf6server.WithManagedDebug())
+	}
+	err := tf6server.Serve(provider.Address, provider.Server(version, objects.Interrupted), options...)
 	end()
 	if err != nil {
 		log.Fatal(err)

@@ -23,12 +23,18 @@ func KeepMarks(lasting time.Duration) (end func()) {
 	return marks.over
 }
 
+// Interrupted says that Terraform was told to end. Asked once it writes its state first, asked twice it does not, and the
+// provider cannot tell. So the marks stay on: of an object in the state the next Read takes it off, and what is in no
+// state is taken over by the next apply.
+func Interrupted() { marks.interrupted() }
+
 // keeping are creations that are finished and keep their marks until their time is over, or the process ends.
 type keeping struct {
 	lasting time.Duration
 
 	sync.Mutex
 	ended     bool
+	stay      bool
 	end       chan struct{}
 	finishing sync.WaitGroup
 }
@@ -51,12 +57,26 @@ func (k *keeping) keeps(finish func()) bool {
 		case <-time.After(k.lasting):
 		case <-k.end:
 		}
-		finish()
+		if !k.stays() {
+			finish()
+		}
 	})
 	return true
 }
 
-// over takes all marks off and returns when they are.
+func (k *keeping) interrupted() {
+	k.Lock()
+	defer k.Unlock()
+	k.stay = true
+}
+
+func (k *keeping) stays() bool {
+	k.Lock()
+	defer k.Unlock()
+	return k.stay
+}
+
+// over takes all marks off that are to go, and returns when they are.
 func (k *keeping) over() {
 	k.Lock()
 	k.ended = true

@@ -39,3 +39,17 @@ func TestMarksAreKept(t *testing.T) {
 		})
 	}
 }
+
+// Nobody knows whether an interrupted Terraform writes its state.
+func TestMarksStayAfterAnInterrupt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := &keeping{lasting: StateKept, end: make(chan struct{})}
+		k.later(func() { t.Error("the mark of before the interrupt is gone") })
+		time.Sleep(time.Second)
+		k.interrupted()
+		k.later(func() { t.Error("the mark of after it is gone") })
+		time.Sleep(time.Hour)
+		k.over()
+	})
+}

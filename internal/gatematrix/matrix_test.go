@@ -40,6 +40,17 @@ var operations = []operation{
     name = "default"
   }`, name+"-vm", image)
 	}},
+	{imagestate.StartVM, "harvester_virtualmachine.start", func(name, volume, _ string) string {
+		return fmt.Sprintf(`
+  name = %q
+  disk {
+    name                 = "data"
+    existing_volume_name = %s
+  }
+  network_interface {
+    name = "default"
+  }`, name+"-start", volume)
+	}},
 	{imagestate.CreateVolume, "harvester_volume.use", func(name, image, _ string) string {
 		return fmt.Sprintf("\n  name = %q\n  size = \"1Gi\"\n  image = %s", name+"-volume", image)
 	}},

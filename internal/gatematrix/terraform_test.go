@@ -96,7 +96,7 @@ var head = fmt.Sprintf("terraform {\n  required_providers {\n    harvester = { s
 // block is the resource of an operation.
 func (m *matrix) block(o operation, name string, s state, f form) string {
 	arguments := o.config(name, m.reference(o.op, name, s, f), m.class)
-	unnamed := o.op == imagestate.Use || o.op == imagestate.Export && s.managed // it names the volume
+	unnamed := o.op == imagestate.Use || ofVolume(o.op) && s.managed // it names the volume
 	if s.own && (f.name == "literal" || unnamed) {
 		arguments += "\n  depends_on = [harvester_image.source, harvester_encrypted_image.source]"
 	}
@@ -130,13 +130,13 @@ func (m *matrix) made(name string, s state) string {
 			name, m.class))
 }
 
-// reference is the expression by which an operation names its image (of an export: the volume with it).
+// reference is the expression by which an operation names its image (or the volume with it).
 func (m *matrix) reference(op imagestate.Operation, name string, s state, f form) string {
 	kind := source
 	switch {
-	case op == imagestate.Export && s.own && !s.managed:
+	case ofVolume(op) && s.own && !s.managed:
 		return "harvester_volume.use.name"
-	case op == imagestate.Export:
+	case ofVolume(op):
 		return fmt.Sprintf("%q", name+"-pvc")
 	case op == imagestate.Decrypt && s.own:
 		kind, name = "harvester_encrypted_image.source", name+"-sealed"
@@ -149,6 +149,9 @@ func (m *matrix) reference(op imagestate.Operation, name string, s state, f form
 	}
 	return strings.NewReplacer("$kind", kind, "$name", name).Replace(f.pattern)
 }
+
+// ofVolume says that an operation uses an image through a volume of it.
+func ofVolume(op imagestate.Operation) bool { return op == imagestate.Export || op == imagestate.StartVM }
 
 // block writes a resource or data source with that address.
 func block(address, arguments string) string {

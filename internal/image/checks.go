@@ -7,10 +7,12 @@ import (
 	"context"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/plancheck"
 	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
@@ -104,15 +106,11 @@ func (c *checking) source(ctx context.Context, from *material) (diags diag.Diagn
 
 // volume: the image behind the volume that is exported.
 func (c *checking) volume(ctx context.Context, _ *material) (diags diag.Diagnostics) {
-	if c.Session == nil {
+	namespace, name := c.plan.PVCNamespace.ValueString(), c.plan.PVCName.ValueString()
+	if c.Session == nil || c.plan.SourceType.ValueString() != api.SourceExport || namespace == "" || name == "" {
 		return nil
 	}
-	volumes, images := c.volumes(), c.images
-	find := finders{volumes.Recent, images.Recent}
-	if c.applying {
-		find = finders{volumes.Get, images.Get}
-	}
-	use, needed := exportUse(ctx, c.plan, find)
+	use, needed := plancheck.VolumesOf(c.Session, c.applying).Use(ctx, namespace, name, imagestate.Export, path.Root("pvc_name"))
 	switch {
 	case !needed:
 		return nil

@@ -76,14 +76,14 @@ func TestAccImage_digestsLongerThanAStall(t *testing.T) {
 			go func() {
 				defer close(released)
 				cluster.Await(t, name, test.arrived)
-				time.Sleep(6 * time.Second)
+				time.Sleep(10 * time.Second)
 				cluster.ClearFault(t, name)
 			}()
 			resource.Test(t, resource.TestCase{
 				ProtoV6ProviderFactories: acctest.Factories,
 				CheckDestroy:             gone(cluster, name),
 				Steps: []resource.TestStep{{
-					Config:            upload(name, path, fmt.Sprintf("backend = %q\n  stall_timeout = \"2s\"\n  %s", backend, test.more)),
+					Config:            upload(name, path, fmt.Sprintf("backend = %q\n  stall_timeout = \"5s\"\n  %s", backend, test.more)),
 					ConfigStateChecks: []statecheck.StateCheck{expect("state", knownvalue.StringExact("Active")), expect("size", knownvalue.Int64Exact(16<<20))},
 				}},
 			})

@@ -48,6 +48,11 @@ var uses = map[string]struct {
 		"disk":              []any{map[string]any{"name": "root", "image": "default/b", "size": "1Gi"}},
 		"network_interface": []any{map[string]any{"name": "default"}},
 	}},
+	"virtual machine with a volume of it": {"harvester_virtualmachine", false, map[string]any{
+		"name":              "a",
+		"disk":              []any{map[string]any{"name": "data", "existing_volume_name": "c"}},
+		"network_interface": []any{map[string]any{"name": "default"}},
+	}},
 	"volume":          {"harvester_volume", false, map[string]any{"name": "a", "size": "1Gi", "image": "default/b"}},
 	"encrypted image": {"harvester_encrypted_image", false, map[string]any{"name": "a", "display_name": "a", "source_image": "default/b", "storage_class_name": "crypt"}},
 	"decrypted image": {"harvester_decrypted_image", true, map[string]any{"name": "a", "display_name": "a", "source_image": "default/b"}},

@@ -152,11 +152,11 @@ func (r *Resource) poweredOff(ctx context.Context, vm *kubevirtv1.VirtualMachine
 	vmi, err := r.instances.Get(ctx, vm.Namespace, vm.Name)
 	switch {
 	case apierrors.IsNotFound(err):
-		return vm.Status.RunStrategy == kubevirtv1.RunStrategyRerunOnFailure && len(vm.Status.StateChangeRequests) == 0
+		return staysOff(vm)
 	case err != nil:
 		return false
 	}
-	return !ofAnother(vm, vmi) && vmi.DeletionTimestamp == nil && vmi.Status.Phase == kubevirtv1.Succeeded
+	return !ofAnother(vm, vmi) && shutDown(vm, vmi)
 }
 
 // judgement is how long KubeVirt may take to look at a change.

@@ -49,6 +49,7 @@ func (c *checking) run(ctx context.Context, m machine, before *machine) (machine
 	m.disks = slices.Clone(m.disks) // the plan's own stay as planned
 	diags.Append(c.completeDisks(ctx, m, before, images)...)
 	diags.Append(c.checkVolumes(ctx, m, before)...)
+	diags.Append(c.checkContent(ctx, m, before)...)
 	diags.Append(c.checkNetworks(ctx, m, before)...)
 	diags.Append(c.checkHosts(ctx, m, before)...)
 	wanted, more := c.prepareSeed(ctx, m, before)

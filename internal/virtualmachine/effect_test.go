@@ -71,6 +71,11 @@ func TestEffect(t *testing.T) {
 		vmi.Kind, vmi.APIVersion, vmi.Namespace, vmi.Name, vmi.UID = "VirtualMachineInstance", "kubevirt.io/v1", "default", "vm", "uid-vmi"
 		return vmi
 	}
+	ending := func() *kubevirtv1.VirtualMachineInstance {
+		vmi := phase(kubevirtv1.Succeeded)
+		vmi.DeletionTimestamp = new(metav1.Now())
+		return vmi
+	}
 	type on = func(*kubevirtv1.VirtualMachine)
 	for name, test := range map[string]struct {
 		was, is  []on // the machine before and after the change
@@ -89,6 +94,7 @@ func TestEffect(t *testing.T) {
 		"a pending restart is switched on":   {was: []on{required}, is: []on{required}, vmi: phase(kubevirtv1.Running), after: true, restarts: 1, settles: true},
 		"nothing is pending when it is":      {vmi: phase(kubevirtv1.Running), after: true},
 		"powered off by its guest":           {was: []on{required}, is: []on{reshaped, required}, vmi: phase(kubevirtv1.Succeeded), after: true},
+		"its instance is cleared away":       {was: []on{required, ran}, is: []on{reshaped, required, ran}, vmi: ending(), after: true},
 		"stopped, and its instance gone":     {was: []on{ran}, is: []on{reshaped, ran}, before: true, after: true},
 		"about to start":                     {is: []on{reshaped}, before: true, after: true, settles: true},
 		"the restart is refused":             {is: []on{reshaped, required}, vmi: phase(kubevirtv1.Running), before: true, after: true, refuses: true, settles: true},

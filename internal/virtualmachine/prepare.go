@@ -245,6 +245,39 @@ func (c *checking) checkFree(ctx context.Context, m machine, i int) diag.Diagnos
 			"For a new volume choose another volume_name, or leave it out.", name))
 }
 
+// checkContent passes volumes that exist already through the gate, before the machine runs with what is in them: those
+// that it attaches, and all that it has when it is switched on.
+func (c *checking) checkContent(ctx context.Context, m machine, before *machine) (diags diag.Diagnostics) {
+	if !m.runs() || m.Namespace.IsUnknown() {
+		return nil
+	}
+	starts := before != nil && !before.runs()
+	for i, d := range m.disks {
+		name, at := d.ExistingVolumeName.ValueString(), diskPath(i, "existing_volume_name")
+		old := before.disk(d)
+		switch {
+		case d.NeedsVolume(old) || !starts && !d.Attaches(old):
+			continue
+		case d.Owns():
+			name, at = d.VolumeName.ValueString(), diskPath(i, "image")
+		}
+		diags.Append(c.checkImageOf(ctx, m.Namespace.ValueString(), name, at)...)
+	}
+	return diags
+}
+
+func (c *checking) checkImageOf(ctx context.Context, namespace, volume string, at path.Path) diag.Diagnostics {
+	if volume == "" || c.makes(api.PersistentVolumeClaims, namespace, volume) {
+		return nil
+	}
+	use, needed := plancheck.VolumesOf(c.Session, c.applying).Use(ctx, namespace, volume, imagestate.StartVM, at)
+	if !needed {
+		return nil
+	}
+	_, diags := c.image(ctx, use)
+	return diags
+}
+
 // begun says that the machine itself asked for the volume already, in an apply that was interrupted.
 // Whether a creation may go on with what has the machine's name, and is refused otherwise, is decided where it is created.
 func (c *checking) begun(ctx context.Context, m machine, volume string) bool {

@@ -5,6 +5,7 @@ package virtualmachine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -236,7 +237,7 @@ func (g goal) judgeRunning(vm *kubevirtv1.VirtualMachine, vmi *kubevirtv1.Virtua
 			return result
 		case kubevirtv1.Succeeded:
 			// The guest shut itself down, and is to stay so.
-			if strategy == kubevirtv1.RunStrategyRerunOnFailure && vmi.DeletionTimestamp == nil {
+			if strategy == kubevirtv1.RunStrategyRerunOnFailure && shutDown(vm, vmi) {
 				if len(missing) > 0 {
 					result.failed = fmt.Errorf("it shut itself down before %s had an address", strings.Join(missing, ", "))
 				}
@@ -250,6 +251,18 @@ func (g goal) judgeRunning(vm *kubevirtv1.VirtualMachine, vmi *kubevirtv1.Virtua
 		result.trouble, result.patience = described(vm, vmi), patience[vm.Status.PrintableStatus]
 	}
 	return result
+}
+
+// shutDown says that the guest ended the instance, and that it stays so. KubeVirt deletes such an instance soon after.
+func shutDown(vm *kubevirtv1.VirtualMachine, vmi *kubevirtv1.VirtualMachineInstance) bool {
+	return vmi.Status.Phase == kubevirtv1.Succeeded && (vmi.DeletionTimestamp == nil || staysOff(vm))
+}
+
+// staysOff says that KubeVirt makes no new instance of a machine whose strategy is RerunOnFailure: it does when the
+// strategy becomes that, and when it is asked to.
+func staysOff(vm *kubevirtv1.VirtualMachine) bool {
+	return vm.Status.RunStrategy == kubevirtv1.RunStrategyRerunOnFailure &&
+		!slices.ContainsFunc(vm.Status.StateChangeRequests, func(r kubevirtv1.VirtualMachineStateChangeRequest) bool { return r.Action == kubevirtv1.StartRequest })
 }
 
 // progress says where the machine is on its way.

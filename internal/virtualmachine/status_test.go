@@ -82,6 +82,16 @@ func TestJudge(t *testing.T) {
 	failure := machineIn("Always", "ErrorUnschedulable")
 	failure.Status.Conditions = []kubevirtv1.VirtualMachineCondition{{Type: kubevirtv1.VirtualMachineFailure, Status: corev1.ConditionTrue, Message: "no memory"}}
 	run, stop := goal{running: true}, goal{}
+	ending := instanceIn(kubevirtv1.Succeeded)
+	ending.DeletionTimestamp = &metav1.Time{}
+	rerun := func(requests ...kubevirtv1.StateChangeRequestAction) *kubevirtv1.VirtualMachine {
+		vm := machineIn("RerunOnFailure", "Stopped")
+		vm.Status.RunStrategy = kubevirtv1.RunStrategyRerunOnFailure
+		for _, action := range requests {
+			vm.Status.StateChangeRequests = append(vm.Status.StateChangeRequests, kubevirtv1.VirtualMachineStateChangeRequest{Action: action})
+		}
+		return vm
+	}
 	for name, test := range map[string]struct {
 		goal goal
 		vm   *kubevirtv1.VirtualMachine
@@ -98,6 +108,9 @@ func TestJudge(t *testing.T) {
 		"before the restart":      {goal{true, "vmi-uid"}, machineIn("Always", "Running"), instanceIn(kubevirtv1.Running), "waits"},
 		"after the restart":       {goal{true, "other"}, machineIn("Always", "Running"), instanceIn(kubevirtv1.Running), "done"},
 		"shut itself down":        {run, machineIn("RerunOnFailure", "Stopped"), instanceIn(kubevirtv1.Succeeded), "done"},
+		"and is cleared away":     {run, rerun(), ending, "done"},
+		"is to start anew":        {run, rerun(kubevirtv1.StartRequest), ending, "waits"},
+		"ends from before":        {run, machineIn("RerunOnFailure", "Stopping"), ending, "waits"},
 		"shut down too soon":      {run, machineIn("RerunOnFailure", "Stopped", "nic-1"), instanceIn(kubevirtv1.Succeeded), "failed: it shut itself down before nic-1"},
 		"started again by Always": {run, machineIn("Always", "Stopped"), instanceIn(kubevirtv1.Succeeded), "waits"},
 		"no node takes it":        {run, failure, instanceIn(kubevirtv1.Scheduling), "trouble: ErrorUnschedulable (no node can run it): no memory"},

@@ -6,6 +6,8 @@ package provider
 import (
 	"strings"
 	"testing"
+
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
 
 const (
@@ -122,5 +124,38 @@ func TestGateLooksTwice(t *testing.T) {
 				t.Error("the plan did not look at all")
 			}
 		})
+	}
+}
+
+// A machine that is off is switched on only if all that it starts with is complete.
+func TestGateOfStarting(t *testing.T) {
+	t.Parallel()
+	cluster := imageWorld("True", false)
+	c := courseIn(t, "harvester_virtualmachine", cluster, nil)
+	machine := func(strategy string) tftypes.Value {
+		return c.configured(map[string]any{
+			"name": "a", "run_strategy": strategy,
+			"disk":              []any{map[string]any{"name": "data", "existing_volume_name": "c"}},
+			"network_interface": []any{map[string]any{"name": "default"}},
+		})
+	}
+	c.begin()
+	planned, _ := c.planFor(machine("Halted"))
+	if c.applyPlan(machine("Halted"), planned); c.failed != "" {
+		t.Fatalf("the machine is not made: %q: %s", c.failed, c.details)
+	}
+	planned, _ = c.planFor(machine("Always"))
+	if c.failed != "" {
+		t.Fatalf("the plan to start it ends with %q: %s", c.failed, c.details)
+	}
+	cluster.put(imagesPath+"b", imageOf("Unknown", false))
+	written := len(cluster.written())
+	if c.applyPlan(machine("Always"), planned); c.failed != "Image is not ready" || len(cluster.written()) != written {
+		t.Errorf("starting it ends with %q: %s; wrote %q", c.failed, c.details, cluster.written()[written:])
+	}
+	c = courseIn(t, "harvester_virtualmachine", cluster, nil)
+	c.begin()
+	if c.planFor(machine("Halted")); c.failed != "" {
+		t.Errorf("a machine that stays off ends with %q: %s", c.failed, c.details)
 	}
 }

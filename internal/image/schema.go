@@ -73,10 +73,10 @@ func sourceAttributes() map[string]schema.Attribute {
 		"backend": tfbase.Advised(schema.StringAttribute{
 			Optional: true, Computed: true,
 			Default:             stringdefault.StaticString(api.BackendBackingImage),
-			MarkdownDescription: "What stores the image: `backingimage` (Longhorn, the default) or `cdi` (any storage class; needs `storage_class_name`).",
+			MarkdownDescription: "What stores the image: `backingimage` (Longhorn) or `cdi` (any storage class).",
 			PlanModifiers:       replace,
 			Validators:          []validator.String{stringvalidator.OneOf(api.BackendBackingImage, api.BackendCDI)},
-		}, "A change replaces the image."),
+		}, "`backingimage` by default; `cdi` needs `storage_class_name`. A change replaces the image."),
 		"file_path": schema.StringAttribute{
 			Optional: true,
 			MarkdownDescription: "With `upload`: the local file (`~` is your home directory): raw, ISO or qcow2 (complete in itself: no backing file), or one of these packed with " +
@@ -132,21 +132,19 @@ func sourceAttributes() map[string]schema.Attribute {
 		}, "A change replaces the image."),
 		"security_parameters": tfbase.Advised(schema.MapAttribute{
 			Optional: true, ElementType: types.StringType,
-			MarkdownDescription: "With `clone`: `crypto_operation` (`encrypt` or `decrypt`), `source_image_name` and `source_image_namespace`. " +
-				"The source must be ready. Encrypting needs a `storage_class_name` made for encryption. `harvester_encrypted_image` and " +
-				"`harvester_decrypted_image` say the same in fewer words.",
-			PlanModifiers: []planmodifier.Map{mapplanmodifier.RequiresReplace()},
-			Validators:    []validator.Map{securityParametersValidator{}},
-		}, "A change replaces the image."),
+			MarkdownDescription: "With `clone`: `crypto_operation` (`encrypt` or `decrypt`), `source_image_name` and `source_image_namespace`.",
+			PlanModifiers:       []planmodifier.Map{mapplanmodifier.RequiresReplace()},
+			Validators:          []validator.Map{securityParametersValidator{}},
+		}, "The source must be ready. Encrypting needs a `storage_class_name` made for encryption. `harvester_encrypted_image` and "+
+			"`harvester_decrypted_image` say the same in fewer words. A change replaces the image."),
 		"checksum": tfbase.Advised(schema.StringAttribute{
-			Optional: true,
-			MarkdownDescription: "SHA-512 of the data, in 128 lower-case hexadecimal digits. Harvester verifies it (backend `backingimage` only). " +
-				"With `upload` it is compared with the file before anything is sent: it is that of the file as it is, or of what is sent once it is unpacked and padded " +
-				"(`file_sha512`). Harvester verifies what it stored in any case.",
-			PlanModifiers: []planmodifier.String{replaceUnlessRemoved()},
+			Optional:            true,
+			MarkdownDescription: "SHA-512 of the data, in 128 lower-case hexadecimal digits. Harvester verifies it (backend `backingimage` only).",
+			PlanModifiers:       []planmodifier.String{replaceUnlessRemoved()},
 			Validators: []validator.String{stringvalidator.RegexMatches(regexp.MustCompile(`^[0-9a-f]{128}$`),
 				"must be a SHA-512 checksum: 128 lower-case hexadecimal digits, as sha512sum prints them")},
-		}, "Another checksum replaces the image; removing it, or stating that of the data it has, does not."),
+		}, "With `upload` it is compared with the file before anything is sent: it is that of the file as it is, or of what is sent once it is unpacked and padded "+
+			"(`file_sha512`). Another checksum replaces the image; removing it, or stating that of the data it has, does not."),
 		"storage_class_name": tfbase.Advised(schema.StringAttribute{
 			Optional: true, Computed: true,
 			MarkdownDescription: "The storage class the image takes its storage parameters from. " +

@@ -52,6 +52,9 @@ func (c *Cluster) TakeOver(t *testing.T, config string, states ...Official) {
 	}
 }
 
+// Program is the terraform, or tofu, that the tests run: as terraform-plugin-testing does.
+func Program() string { return cmp.Or(os.Getenv("TF_ACC_TERRAFORM_PATH"), "terraform") }
+
 // Terraform returns how to run terraform itself in that folder, with this provider and on this cluster, and what it prints.
 func (c *Cluster) Terraform(t *testing.T, dir string) func(arguments ...string) (string, error) {
 	t.Helper()
@@ -66,7 +69,7 @@ func (c *Cluster) Terraform(t *testing.T, dir string) func(arguments ...string) 
 	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	program := cmp.Or(os.Getenv("TF_ACC_TERRAFORM_PATH"), "terraform")
+	program := Program()
 	return func(arguments ...string) (string, error) {
 		command := exec.CommandContext(t.Context(), program, arguments...) //nolint:gosec // the test's own
 		command.Dir = dir

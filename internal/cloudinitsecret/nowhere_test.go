@@ -104,7 +104,7 @@ func cli(t *testing.T, c cluster, secret, config string) *runner {
 // terraform returns what it prints, which is also kept to be searched.
 func (r *runner) terraform(args ...string) string {
 	r.Helper()
-	command := exec.CommandContext(r.Context(), "terraform", args...)
+	command := exec.CommandContext(r.Context(), acctest.Program(), args...)
 	command.Dir, command.Env = r.dir, r.env
 	output, err := command.CombinedOutput()
 	r.runs++

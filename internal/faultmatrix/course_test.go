@@ -157,7 +157,7 @@ var scratch string
 func (c *course) run(args ...string) (output string, err error) {
 	ctx, cancel := context.WithTimeout(c.Context(), 3*time.Minute)
 	defer cancel()
-	command := exec.CommandContext(ctx, "terraform", args...)
+	command := exec.CommandContext(ctx, acctest.Program(), args...)
 	command.Dir, command.Env = c.dir, c.env
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }

@@ -125,14 +125,14 @@ var cutRows = []row{
 	{name: "stall: never an answer to the upload", trouble: always(silent, upload), more: `stall_timeout = "5s"`},
 	{name: "stall: after the last byte", fault: hold, more: `stall_timeout = "4s"`, wants: `Timed out.*nothing changed for 4s; last seen: Uploading, 40 %.*raise stall_timeout`},
 	{
-		name: "stall: none while the data is verified", size: large, fault: acctest.Fault{HoldProgress: new(verified)}, more: `stall_timeout = "2s"`,
+		name: "stall: none while the data is verified", size: large, fault: acctest.Fault{HoldProgress: new(verified)}, more: `stall_timeout = "5s"`,
 		meanwhile: func(c *course) {
 			c.cluster.Await(c.T, c.name, func(i imagestate.Image) bool { return i.Progress == verified })
-			time.Sleep(6 * time.Second)
+			time.Sleep(10 * time.Second)
 			c.release()
 		},
 	},
-	{name: "stall: slow, but moving", fault: acctest.Fault{UploadBytesPerSecond: 256 << 10}, more: `stall_timeout = "3s"`},
+	{name: "stall: slow, but moving", fault: acctest.Fault{UploadBytesPerSecond: 128 << 10}, more: `stall_timeout = "5s"`},
 	{
 		name: "stall: at 50 %, always", slow: true, official: fails, size: large, trouble: always(stallsAt(0.5), upload), more: `stall_timeout = "3s"`,
 		wants: `Timed out.*nothing changed for 3s.*last seen`, repair: (*course).withoutMore,

@@ -223,7 +223,7 @@ func (w *workspace) plan(t *testing.T, arguments ...string) result {
 // run runs terraform and reads what it tells.
 func (w *workspace) run(t *testing.T, arguments ...string) result {
 	t.Helper()
-	command := exec.CommandContext(context.WithoutCancel(t.Context()), "terraform", append(arguments[:1:1], append([]string{"-json", "-input=false"}, arguments[1:]...)...)...)
+	command := exec.CommandContext(context.WithoutCancel(t.Context()), acctest.Program(), append(arguments[:1:1], append([]string{"-json", "-input=false"}, arguments[1:]...)...)...)
 	command.Dir, command.Env = w.dir, w.env
 	var trouble bytes.Buffer
 	command.Stderr = &trouble

@@ -288,7 +288,7 @@ func newRun(t *testing.T, binaries, kubeconfig, image string) *run {
 // start runs terraform in a process group of its own, as a shell does.
 func (r *run) start(args ...string) *exec.Cmd {
 	r.output.Reset()
-	command := exec.CommandContext(r.Context(), "terraform", append(args, "-no-color", "-input=false")...)
+	command := exec.CommandContext(r.Context(), acctest.Program(), append(args, "-no-color", "-input=false")...)
 	command.Dir, command.Env = r.dir, r.env
 	command.Stdout, command.Stderr = &r.output, &r.output
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -102,7 +102,7 @@ resource "harvester_ssh_key" "b" {
 
 func (w *migration) terraform(arguments ...string) {
 	w.Helper()
-	command := exec.CommandContext(w.Context(), "terraform", arguments...)
+	command := exec.CommandContext(w.Context(), acctest.Program(), arguments...)
 	command.Dir, command.Env = w.dir, w.env
 	if output, err := command.CombinedOutput(); err != nil {
 		w.Fatalf("terraform %s: %v\n%s", strings.Join(arguments, " "), err, output)

@@ -66,14 +66,22 @@ var coverage = map[string]struct {
 	"sriov_network_device": {objects: api.SRIOVNetworkDevices, left: func(o map[string]any) bool { return fmt.Sprint(o["spec"].(map[string]any)["numVFs"]) == "0" }},
 }
 
-// unknown are the attributes of a resource that the cluster does not know, so that an import leaves them open.
+// unknown are the attributes of a resource that an import cannot tell as the configuration does: what the cluster does not
+// know, and labels that are there before Terraform.
 var unknown = map[string][]string{
-	"harvester_image.upload":            {"decompress", "file_changes", "file_path", "file_sha512", "stall_timeout", "verify"},
-	"harvester_encrypted_image.test":    {"stall_timeout"},
-	"harvester_decrypted_image.test":    {"stall_timeout"},
-	"harvester_image_download.test":     {"stall_timeout"},
-	"harvester_cloudinit_secret.hidden": {"network_data", "network_data_base64", "network_data_wo_version", "user_data", "user_data_base64", "user_data_wo_version"},
-	"harvester_setting.hidden":          {"value", "value_wo_version"},
+	"harvester_image.upload":              {"decompress", "file_changes", "file_path", "file_sha512", "stall_timeout", "verify"},
+	"harvester_encrypted_image.test":      {"stall_timeout"},
+	"harvester_decrypted_image.test":      {"stall_timeout"},
+	"harvester_image_download.test":       {"directory_permission", "stall_timeout"},
+	"harvester_cloudinit_secret.hidden":   {"network_data", "network_data_base64", "network_data_wo_version", "user_data", "user_data_base64", "user_data_wo_version"},
+	"harvester_schedule_backup.volume":    {"vm_name", "volume_name"},
+	"harvester_setting.shown":             {"on_destroy"},
+	"harvester_setting.hidden":            {"effective_value", "value", "value_wo_version"},
+	"harvester_sriov_network_device.test": {"labels.%", "labels.nodename"},
+	"harvester_loadbalancer.test":         {"wait_for_backends"},
+	"harvester_virtualmachine.running":    {"cloudinit.0.user_data", "cpu", "network_interface.0.interface_name", "restart_after_update"},
+	"harvester_virtualmachine.pinned":     {"run_strategy", "start", "tpm.0.name"},
+	"harvester_virtualmachine.switched":   {"create_initial_snapshot", "run_strategy", "start"},
 }
 
 // Each configuration of testdata/coverage is applied, changed in place, imported and destroyed, and after each apply the plan
@@ -98,6 +106,9 @@ func TestAccCoverage(t *testing.T) {
 func covers(t *testing.T, cluster *acctest.Cluster, folder string, passed *progress) {
 	t.Helper()
 	kind := filepath.Base(folder)
+	if kind == "sriov_network_device" {
+		cluster.Alone(t, "harvester-node-1-enp3s0f0")
+	}
 	variables := inputs(t, cluster)
 	step := func(file string) resource.TestStep {
 		return resource.TestStep{ConfigFile: config.StaticFile(filepath.Join(folder, file)), ConfigVariables: variables, ProtoV6ProviderFactories: acctest.Factories}

@@ -24,7 +24,7 @@ resource "harvester_virtualmachine" "test" {
 resource "harvester_schedule_backup" "machine" {
   name            = "${var.name}-a"
   namespace       = "default"
-  vm_name         = harvester_virtualmachine.test[0].name
+  vm_name         = harvester_virtualmachine.test[0].id
   schedule        = "0 22 * * *"
   type            = "snapshot"
   retain          = 6

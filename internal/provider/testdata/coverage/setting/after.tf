@@ -4,7 +4,7 @@
 resource "harvester_setting" "shown" {
   name        = "vm-force-reset-policy"
   value       = jsonencode({ enable = true, period = 400 })
-  on_destroy  = "restore"
+  on_destroy  = "reset"
   description = "after"
   labels      = { team = "red" }
   tags        = { tier = "2" }

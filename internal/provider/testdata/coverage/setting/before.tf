@@ -4,7 +4,7 @@
 resource "harvester_setting" "shown" {
   name        = "vm-force-reset-policy"
   value       = jsonencode({ enable = true, period = 300 })
-  on_destroy  = "reset"
+  on_destroy  = "restore"
   description = "before"
   labels      = { team = "blue" }
   tags        = { tier = "1" }

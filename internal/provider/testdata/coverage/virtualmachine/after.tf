@@ -66,7 +66,6 @@ resource "harvester_virtualmachine" "running" {
   run_strategy                     = "Always"
   hostname                         = "after"
   restart_after_update             = true
-  create_initial_snapshot          = false
   eviction_strategy                = "None"
   termination_grace_period_seconds = 6
   ssh_keys                         = [harvester_ssh_key.key[1].id]
@@ -169,11 +168,12 @@ resource "harvester_virtualmachine" "pinned" {
 }
 
 resource "harvester_virtualmachine" "switched" {
-  name   = "${var.name}-switched"
-  start  = false
-  cpu    = 1
-  memory = "1Gi"
-  efi    = false
+  name                    = "${var.name}-switched"
+  start                   = false
+  cpu                     = 1
+  memory                  = "1Gi"
+  create_initial_snapshot = false
+  efi                     = false
 
   requests {
     cpu    = "250m"

@@ -66,7 +66,6 @@ resource "harvester_virtualmachine" "running" {
   run_strategy                     = "RerunOnFailure"
   hostname                         = "before"
   restart_after_update             = false
-  create_initial_snapshot          = true
   eviction_strategy                = "LiveMigrate"
   termination_grace_period_seconds = 5
   ssh_keys                         = [harvester_ssh_key.key[0].id]
@@ -169,11 +168,12 @@ resource "harvester_virtualmachine" "pinned" {
 }
 
 resource "harvester_virtualmachine" "switched" {
-  name   = "${var.name}-switched"
-  start  = true
-  cpu    = 1
-  memory = "1Gi"
-  efi    = true
+  name                    = "${var.name}-switched"
+  start                   = true
+  cpu                     = 1
+  memory                  = "1Gi"
+  create_initial_snapshot = true
+  efi                     = true
 
   requests {
     cpu    = "500m"

@@ -95,6 +95,7 @@ func TestAccSRIOVNetworkDevice_lifecycle(t *testing.T) {
 func TestAccSRIOVNetworkDevice_found(t *testing.T) {
 	t.Parallel()
 	cluster, name := acctest.Shared(t), "harvester-node-1-enp3s0f0"
+	cluster.Alone(t, name)
 	t.Cleanup(func() {
 		_, _ = cards(cluster).Patch(context.Background(), "", name, map[string]any{"spec": map[string]any{"numVFs": 0}})
 	})

@@ -25,7 +25,7 @@ import (
 
 const (
 	// Version is the version of Harvester that this module is built with.
-	Version = "v1.8.1"
+	Version = "v1.8.2"
 	// KubernetesVersion is the version of Kubernetes it is built with.
 	KubernetesVersion = "v1.33.7"
 	// Namespace is where Harvester keeps its own objects.

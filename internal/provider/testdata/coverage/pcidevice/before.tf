@@ -1,0 +1,15 @@
+# Copyright (c) the terraform-provider-harvester authors
+# SPDX-License-Identifier: MPL-2.0
+
+resource "harvester_pcidevice" "test" {
+  name                = "harvester-node-0-000001000"
+  passthrough_enabled = true
+}
+
+resource "harvester_pcidevice" "described" {
+  name                = "harvester-node-0-000001001"
+  passthrough_enabled = true
+  description         = "before"
+  labels              = { team = "blue" }
+  tags                = { tier = "1" }
+}

@@ -37,6 +37,15 @@ type VirtualMachineBackupStatus struct {
 	ReadyToUse *bool        `json:"readyToUse,omitempty"`
 	Progress   int          `json:"progress,omitempty"`
 	Error      *BackupError `json:"error,omitempty"`
+
+	VolumeBackups []VolumeBackup `json:"volumeBackups,omitempty"`
+}
+
+// VolumeBackup is one volume in a backup, by its claim.
+type VolumeBackup struct {
+	PersistentVolumeClaim struct {
+		metav1.ObjectMeta `json:"metadata,omitempty"`
+	} `json:"persistentVolumeClaim"`
 }
 
 // BackupError is what went wrong last.

@@ -333,15 +333,15 @@ require (
 )
 
 replace (
-	cel.dev/expr => cel.dev/expr v0.24.0 // Harvester 1.8.2 asks for a newer one, which nothing here needs
+	cel.dev/expr => cel.dev/expr v0.24.0 // as Harvester 1.8.1 has it
 	github.com/containerd/containerd => github.com/containerd/containerd v1.7.33
 	github.com/docker/distribution => github.com/docker/distribution v2.8.2+incompatible // oras dep requires a replace is set
 	github.com/docker/docker => github.com/docker/docker v25.0.6+incompatible // oras dep requires a replace is set
 	github.com/gin-gonic/gin => github.com/gin-gonic/gin v1.9.1
-	github.com/google/cel-go => github.com/google/cel-go v0.26.0 // Harvester 1.8.2 asks for a newer one, which nothing here needs
+	github.com/google/cel-go => github.com/google/cel-go v0.26.0 // as Harvester 1.8.1 has it
 	github.com/google/gnostic-models => github.com/google/gnostic-models v0.6.9
 	github.com/harvester/harvester-network-controller => github.com/harvester/harvester-network-controller v1.8.0
-	github.com/klauspost/compress => github.com/klauspost/compress v1.18.0 // Harvester 1.8.2 asks for a newer one, which nothing here needs
+	github.com/klauspost/compress => github.com/klauspost/compress v1.18.0 // as Harvester 1.8.1 has it
 	github.com/openshift/api => github.com/openshift/api v0.0.0-20191219222812-2987a591a72c
 	github.com/openshift/client-go => github.com/openshift/client-go v0.0.0-20200521150516-05eb9880269c
 	github.com/operator-framework/operator-lifecycle-manager => github.com/operator-framework/operator-lifecycle-manager v0.0.0-20190128024246-5eb7ae5bdb7a
@@ -351,8 +351,8 @@ replace (
 	github.com/rancher/rancher/pkg/client => github.com/rancher/rancher/pkg/client v0.0.0-20250828140533-07a90f09a491
 	// handle rancher dependenices
 	go.qase.io/client => github.com/rancher/qase-go/client v0.0.0-20231114201952-65195ec001fa
-	golang.org/x/sys => golang.org/x/sys v0.40.0 // Harvester 1.8.2 asks for a newer one, which nothing here needs
-	google.golang.org/protobuf => google.golang.org/protobuf v1.36.9 // Harvester 1.8.2 asks for a newer one, which nothing here needs
+	golang.org/x/sys => golang.org/x/sys v0.40.0 // as Harvester 1.8.1 has it
+	google.golang.org/protobuf => google.golang.org/protobuf v1.36.9 // as Harvester 1.8.1 has it
 
 	helm.sh/helm/v3 => github.com/rancher/helm/v3 v3.15.1-rancher2
 	k8s.io/api => k8s.io/api v0.33.7

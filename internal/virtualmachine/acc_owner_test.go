@@ -166,3 +166,38 @@ func TestAccVirtualMachine_medium(t *testing.T) {
 		},
 	})
 }
+
+// Harvester finishes the deletion of a machine only while all volumes of its snapshots exist.
+func TestAccVirtualMachine_mediumInASnapshot(t *testing.T) {
+	t.Parallel()
+	c, name := shared(t), acctest.Name(t)
+	c.Uploaded(t, name, 1<<20)
+	config := func(medium string) string {
+		return machine(name, "create_initial_snapshot = true\n"+emptyDrive+fmt.Sprintf(`
+  disk {
+    name        = "cd"
+    type        = "cd-rom"
+    auto_delete = true
+    %s
+  }`, medium))
+	}
+	var medium string
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: acctest.Factories,
+		CheckDestroy:             c.gone(name),
+		Steps: []resource.TestStep{
+			{Config: config(fmt.Sprintf("image = %q", name)), Check: c.look(name, func(vm *kubevirtv1.VirtualMachine) error {
+				medium = volume(vm, "cd")
+				return nil
+			})},
+			{Config: config(""), ConfigPlanChecks: planned(plancheck.ResourceActionUpdate), Check: c.look(name, func(vm *kubevirtv1.VirtualMachine) error {
+				_, err := c.volumes.Get(t.Context(), "default", medium)
+				if has := volume(vm, "cd"); has != "" {
+					return fmt.Errorf("the drive has the volume %q", has)
+				}
+				return err
+			})},
+		},
+	})
+	t.Cleanup(func() { _ = c.volumes.Delete(context.Background(), "default", medium, "") })
+}

@@ -44,7 +44,29 @@ func (r *Resource) remove(ctx context.Context, state *model, identity objects.Id
 		return append(diags, r.request(ctx, vm, identity.Title)...)
 	}
 	removal.AwaitGone = func(ctx context.Context, vm *kubevirtv1.VirtualMachine) error { return r.awaitGone(ctx, vm, volumes) }
-	return append(diags, removal.Run(ctx)...)
+	removed := removal.Run(ctx)
+	if removed.HasError() {
+		removed.Append(r.stuck(ctx, identity)...)
+	}
+	return append(diags, removed...)
+}
+
+// stuck looks whether a machine cannot end because of its snapshots.
+func (r *Resource) stuck(ctx context.Context, identity objects.Identity) (diags diag.Diagnostics) {
+	ctx, cancel := wait.Afterwards(ctx)
+	defer cancel()
+	vm, err := r.machines.Get(ctx, identity.Namespace, identity.Name)
+	if err != nil || vm.DeletionTimestamp == nil {
+		return nil
+	}
+	listed, _ := r.listed(ctx, identity.Namespace, identity.Name) // if it cannot be read, there is nothing to tell
+	for volume, snapshot := range listed {
+		if _, err := r.volumes.Get(ctx, identity.Namespace, volume); apierrors.IsNotFound(err) {
+			diags.AddWarning("Snapshot of a volume that is gone", fmt.Sprintf("The snapshot %q of the machine has the volume %q, which does not exist any more. Harvester cannot finish the deletion "+
+				"of the machine as long as there is that snapshot.\n\nDelete the snapshot in Harvester; the deletion goes on then.", tfbase.ID(identity.Namespace, snapshot), volume))
+		}
+	}
+	return diags
 }
 
 // request asks for the machine's deletion. What was noted stays while the deletion may still take effect, so that it

@@ -46,7 +46,8 @@ var benchmarks = []benchmark{
 	{[]string{"plan_unchanged_hash_bytes"}, nil, unchangedPlan},
 	{[]string{"download_wall_vs_save_gz", "download_wall_vs_curl_gzip_live", "download_wall_vs_curl_gzip_stored"}, []string{"curl", "gzip"}, downloading},
 	{[]string{"broken_downloads_noticed"}, nil, brokenDownloads},
-	{[]string{"plan_500vm_requests", "plan_500vm_wall_vs_core"}, []string{"terraform"}, planMany},
+	{[]string{"plan_500vm_requests", "plan_500vm_wall_vs_null"}, []string{"terraform"}, planMany},
+	{[]string{"plan_5000vm_wall_vs_500vm", "plan_5000vm_rss_mib"}, []string{"terraform"}, planGrowth},
 }
 
 func main() {
@@ -60,12 +61,16 @@ func main() {
 	}
 	only := flag.String("run", "", "measure only figures that match this regular expression")
 	rounds := flag.Int("rounds", 5, "how many pairs a median is taken over")
+	provider := flag.String("provider", "", "the provider's program, for what runs terraform")
 	flag.Parse()
 	pattern, err := regexp.Compile(*only)
 	exitOn(err)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err = measure(ctx, os.Stdout, pattern, *rounds)
-	stop()
+	defer stop()
+	bench, err := newBench(*rounds, *provider)
+	exitOn(err)
+	err = measure(ctx, os.Stdout, pattern, bench)
+	bench.close()
 	exitOn(err)
 }
 
@@ -78,12 +83,7 @@ func exitOn(err error) {
 
 // measure runs the benchmarks whose figures match. One that fails or misses its goal does not keep the others from running,
 // and is an error in the end.
-func measure(ctx context.Context, out io.Writer, only *regexp.Regexp, rounds int) error {
-	bench, err := newBench(rounds)
-	if err != nil {
-		return err
-	}
-	defer bench.close()
+func measure(ctx context.Context, out io.Writer, only *regexp.Regexp, bench *bench) error {
 	fmt.Fprintln(out, "#", machine())
 	var failures []error
 	for _, b := range benchmarks {

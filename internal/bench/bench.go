@@ -19,23 +19,27 @@ const (
 	gib = 1 << 30
 )
 
-// bench is what the benchmarks share: how often to repeat, and a folder.
+// bench is what the benchmarks share.
 type bench struct {
+	// rounds is how often to repeat.
 	rounds int
-	dir    string
+	// provider is the program to measure where terraform runs it.
+	provider string
+	// dir is a folder of this run.
+	dir string
 }
 
 // shared is a file system in memory, where there is one: disks must not be what is measured.
 const shared = "/dev/shm"
 
-func newBench(rounds int) (*bench, error) {
+func newBench(rounds int, provider string) (*bench, error) {
 	base := ""
 	var room syscall.Statfs_t
 	if err := syscall.Statfs(shared, &room); err == nil && room.Bavail*uint64(room.Bsize) > 3*gib {
 		base = shared
 	}
 	dir, err := os.MkdirTemp(base, "bench-*")
-	return &bench{rounds: rounds, dir: dir}, err
+	return &bench{rounds: rounds, provider: provider, dir: dir}, err
 }
 
 func (b *bench) close() { _ = os.RemoveAll(b.dir) }

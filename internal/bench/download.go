@@ -145,7 +145,7 @@ func downloading(ctx context.Context, b *bench, r *report) error {
 		memory = append(memory, float64(mine.Peak)/1024)
 	}
 	r.figure("download_wall_vs_save_gz", median(saving), 2, spread(saving)+fmt.Sprintf("; %.0f MiB of memory", median(memory)))
-	r.figure("download_wall_vs_curl_gzip", median(unpacking), 2, spread(unpacking)+"; both wait for the server, which packs on one core")
+	r.figure("download_wall_vs_curl_gzip_live", median(unpacking), 2, spread(unpacking)+"; both wait for the server, which packs on one core")
 	return stored(ctx, b, r, disk, ours)
 }
 

@@ -6,8 +6,10 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,6 +50,8 @@ func (e *estate) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method == http.MethodPost:
 		e.create(w, r, collection)
+	case r.Method == http.MethodPatch:
+		e.patch(w, r, collection, name)
 	case r.Method != http.MethodGet:
 		http.Error(w, "not here", http.StatusMethodNotAllowed)
 	case name != "":
@@ -85,6 +89,41 @@ func (e *estate) get(w http.ResponseWriter, collection, name string) {
 	answer(w, http.StatusNotFound, map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": http.StatusNotFound})
 }
 
+func (e *estate) patch(w http.ResponseWriter, r *http.Request, collection, name string) {
+	var patch map[string]any
+	if err := json.NewDecoder(r.Body).Decode(&patch); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	e.mu.Lock()
+	object, found := e.objects[collection][name]
+	if found && r.URL.Query().Get("dryRun") == "" {
+		e.publish(collection, merged(object, patch))
+	}
+	e.mu.Unlock()
+	e.get(w, collection, name)
+}
+
+// merged is an object after a JSON merge patch (RFC 7386). Both stay as they are.
+func merged(object, patch map[string]any) map[string]any {
+	result := maps.Clone(object)
+	if result == nil {
+		result = map[string]any{}
+	}
+	for key, value := range patch {
+		switch value := value.(type) {
+		case nil:
+			delete(result, key)
+		case map[string]any:
+			member, _ := result[key].(map[string]any)
+			result[key] = merged(member, value)
+		default:
+			result[key] = value
+		}
+	}
+	return result
+}
+
 func (e *estate) list(w http.ResponseWriter, collection string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -116,6 +155,38 @@ func (e *estate) create(w http.ResponseWriter, r *http.Request, collection strin
 		}
 	}
 	answer(w, http.StatusCreated, e.publish(collection, object))
+}
+
+// multiply makes more virtual machines, with all that belongs to them, out of the first ones, as workspace.multiply does.
+func (e *estate) multiply(from, to int) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for collection, objects := range e.objects {
+		if !strings.Contains(collection, "virtualmachine") || strings.HasSuffix(collection, "images") {
+			continue
+		}
+		for i := from; i < to; i++ {
+			object, err := renamed(objects[machineName(i%from)], i%from, i)
+			if err != nil {
+				return err
+			}
+			objects[machineName(i)] = object
+		}
+	}
+	return nil
+}
+
+func machineName(i int) string { return fmt.Sprintf("vm-%d", i) }
+
+// renamed copies an object of the virtual machine with one index for that with another.
+func renamed(object map[string]any, from, to int) (map[string]any, error) {
+	text, err := json.Marshal(object)
+	if err != nil {
+		return nil, err
+	}
+	name := regexp.MustCompile(`\b` + machineName(from) + `\b`)
+	var other map[string]any
+	return other, json.Unmarshal(name.ReplaceAll(text, []byte(machineName(to))), &other)
 }
 
 // life is what the cluster's controllers would do to a new object: they fill its

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Command bench measures what this provider promises about speed and thrift, and
-// prints one figure a line. Uploads go through loopback to servers of its own, so
+// prints one figure a line with its goal; where one is missed, it exits with 1. Uploads go through loopback to servers of its own, so
 // figures are ratios of two runs that take turns, or counts; none depends on
 // how fast the machine is.
 //
@@ -20,7 +20,10 @@ import (
 	"os/exec"
 	"os/signal"
 	"regexp"
+	"runtime"
 	"slices"
+	"strings"
+	"time"
 )
 
 // A benchmark measures the figures it names.
@@ -41,9 +44,10 @@ var benchmarks = []benchmark{
 	{[]string{"requests_per_100_images"}, nil, requests},
 	{[]string{"failed_import_to_error_ms"}, nil, failedImport},
 	{[]string{"plan_unchanged_hash_bytes"}, nil, unchangedPlan},
-	{[]string{"download_wall_vs_save_gz", "download_wall_vs_curl_gzip", "download_wall_vs_curl_gzip_stored"}, []string{"curl", "gzip"}, downloading},
+	{[]string{"download_wall_vs_save_gz", "download_wall_vs_curl_gzip_live", "download_wall_vs_curl_gzip_stored"}, []string{"curl", "gzip"}, downloading},
 	{[]string{"broken_downloads_noticed"}, nil, brokenDownloads},
-	{[]string{"plan_500vm_requests", "plan_500vm_wall_vs_core"}, []string{"terraform"}, planMany},
+	{[]string{"plan_500vm_requests", "plan_500vm_wall_vs_null"}, []string{"terraform"}, planMany},
+	{[]string{"plan_5000vm_wall_vs_500vm", "plan_5000vm_rss_mib"}, []string{"terraform"}, planGrowth},
 }
 
 func main() {
@@ -57,12 +61,16 @@ func main() {
 	}
 	only := flag.String("run", "", "measure only figures that match this regular expression")
 	rounds := flag.Int("rounds", 5, "how many pairs a median is taken over")
+	provider := flag.String("provider", "", "the provider's program, for what runs terraform")
 	flag.Parse()
 	pattern, err := regexp.Compile(*only)
 	exitOn(err)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err = measure(ctx, os.Stdout, pattern, *rounds)
-	stop()
+	defer stop()
+	bench, err := newBench(*rounds, *provider)
+	exitOn(err)
+	err = measure(ctx, os.Stdout, pattern, bench)
+	bench.close()
 	exitOn(err)
 }
 
@@ -73,13 +81,10 @@ func exitOn(err error) {
 	}
 }
 
-// measure runs the benchmarks whose figures match. One that fails does not keep the others from running.
-func measure(ctx context.Context, out io.Writer, only *regexp.Regexp, rounds int) error {
-	bench, err := newBench(rounds)
-	if err != nil {
-		return err
-	}
-	defer bench.close()
+// measure runs the benchmarks whose figures match. One that fails or misses its goal does not keep the others from running,
+// and is an error in the end.
+func measure(ctx context.Context, out io.Writer, only *regexp.Regexp, bench *bench) error {
+	fmt.Fprintln(out, "#", machine())
 	var failures []error
 	for _, b := range benchmarks {
 		if !slices.ContainsFunc(b.figures, only.MatchString) || ctx.Err() != nil {
@@ -93,8 +98,20 @@ func measure(ctx context.Context, out io.Writer, only *regexp.Regexp, rounds int
 		if err := b.run(ctx, bench, report); err != nil {
 			failures = append(failures, fmt.Errorf("%v: %w", b.figures, err))
 		}
+		for _, figure := range report.missed {
+			failures = append(failures, errors.New(figure))
+		}
 	}
 	return errors.Join(append(failures, ctx.Err())...)
+}
+
+// machine says what the figures were measured on, and how busy it is.
+func machine() string {
+	description := fmt.Sprintf("%s/%s with %d CPUs", runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
+		description += ", load " + strings.Fields(string(load))[0]
+	}
+	return description + ", " + time.Now().UTC().Format(time.DateTime)
 }
 
 // sources say where the programs that benchmarks need come from.

@@ -4,104 +4,123 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"slices"
 	"strings"
-	"time"
-
-	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
-	"github.com/harvester-community/terraform-provider-harvester/internal/provider"
 )
 
-// manyMachines and manyImages are what is in the state when it is planned again.
 const (
+	// manyMachines are in the state when it is planned again, and tenfold for how the cost grows.
 	manyMachines = 500
-	manyImages   = 50
+	// manyImages are what their disks are made from.
+	manyImages = 50
 )
 
-// planMany brings virtual machines and images into a state, with the real terraform and
-// the real provider, and plans them again: with all of them looked up, and
-// without (what Terraform itself needs), in turns.
+// planMany plans virtual machines and images again, with the real terraform and the real provider, by turns with as
+// many instances of Terraform's own terraform_data, whose states hold as many values. Both look everything up.
 func planMany(ctx context.Context, b *bench, r *report) error {
-	server := startEstate()
-	defer server.stop()
-	work, err := newWorkspace(ctx, b, server)
+	ours, err := manyOf(ctx, b, manyMachines)
 	if err != nil {
 		return err
 	}
-	if _, err := work.terraform(ctx, "apply", "-auto-approve", "-parallelism=50"); err != nil {
+	defer ours.stop()
+	null, err := ours.null(ctx, b)
+	if err != nil {
 		return err
 	}
 	var ratios []float64
 	var asked int64
 	for range b.rounds {
-		alone, err := work.plan(ctx, "-refresh=false")
+		alone, err := null.plan(ctx)
 		if err != nil {
 			return err
 		}
-		server.requests.Store(0)
-		whole, err := work.plan(ctx)
+		ours.requests.Store(0)
+		whole, err := ours.plan(ctx)
 		if err != nil {
 			return err
 		}
-		asked = max(asked, server.requests.Load())
-		ratios = append(ratios, whole.Seconds()/alone.Seconds())
+		asked = max(asked, ours.requests.Load())
+		ratios = append(ratios, whole.wall.Seconds()/alone.wall.Seconds())
 	}
 	if asked == 0 {
 		return errors.New("a plan asked the server nothing")
 	}
 	r.figure("plan_500vm_requests", float64(asked), 0, fmt.Sprintf("%d virtual machines and %d images", manyMachines, manyImages))
 	wall := median(ratios)
-	r.figure("plan_500vm_wall_vs_core", wall, 2, fmt.Sprintf("pairs from %.2f to %.2f", ratios[0], ratios[len(ratios)-1]))
+	r.figure("plan_500vm_wall_vs_null", wall, 2, spread(ratios))
 	return nil
 }
 
-// workspace is a folder with a configuration, and what terraform needs to run it.
-type workspace struct {
-	dir string
-	env []string
+// planGrowth plans ten times as many virtual machines, by turns with as many as planMany does.
+func planGrowth(ctx context.Context, b *bench, r *report) error {
+	few, err := manyOf(ctx, b, manyMachines)
+	if err != nil {
+		return err
+	}
+	defer few.stop()
+	many, err := manyOf(ctx, b, 10*manyMachines)
+	if err != nil {
+		return err
+	}
+	defer many.stop()
+	var ratios, memory []float64
+	for range b.rounds {
+		small, err := few.plan(ctx)
+		if err != nil {
+			return err
+		}
+		large, err := many.plan(ctx)
+		if err != nil {
+			return err
+		}
+		ratios = append(ratios, large.wall.Seconds()/small.wall.Seconds())
+		memory = append(memory, float64(large.peak)/1024)
+	}
+	wall := median(ratios)
+	r.figure("plan_5000vm_wall_vs_500vm", wall, 2, spread(ratios))
+	if slices.Max(memory) > 0 { // only Linux tells it
+		r.figure("plan_5000vm_rss_mib", slices.Max(memory), 0, fmt.Sprintf("the provider's most of %d plans", len(memory)))
+	}
+	return nil
 }
 
-func newWorkspace(ctx context.Context, b *bench, server *estate) (*workspace, error) {
-	w := &workspace{dir: filepath.Join(b.dir, "many")}
-	if err := os.MkdirAll(w.dir, 0o700); err != nil {
+// many is a workspace with virtual machines and images in its state, and their server.
+type many struct {
+	*workspace
+	*estate
+}
+
+func (m *many) stop() { m.estate.stop() }
+
+// manyOf applies one virtual machine for each image, and gives state and server the others: the
+// same under other names. That an apply would have left them like this, the empty plans show.
+func manyOf(ctx context.Context, b *bench, machines int) (*many, error) {
+	server := startEstate()
+	work, err := newWorkspace(b, estateConfig(manyImages), server.Server)
+	if err == nil {
+		_, err = work.terraform(ctx, "apply", "-auto-approve")
+	}
+	if err == nil {
+		err = work.multiply("harvester_virtualmachine", manyImages, machines)
+	}
+	if err == nil {
+		err = server.multiply(manyImages, machines)
+	}
+	if err == nil {
+		err = work.configure(estateConfig(machines))
+	}
+	if err != nil {
+		server.stop()
 		return nil, err
 	}
-	plugin := filepath.Join(w.dir, "terraform-provider-harvester")
-	build := exec.CommandContext(ctx, "go", "build", "-o", plugin, ".") //nolint:gosec // into a folder of our own
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the provider: %w: %s", err, out)
-	}
-	files := map[string]string{
-		"cli.tfrc":   fmt.Sprintf("provider_installation {\n  dev_overrides {\n    %q = %q\n  }\n  direct {}\n}\n", provider.Address, w.dir),
-		"main.tf":    estateConfig,
-		"kubeconfig": kubeconfig(server),
-	}
-	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(w.dir, name), []byte(content), 0o600); err != nil {
-			return nil, err
-		}
-	}
-	w.env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+filepath.Join(w.dir, "cli.tfrc"),
-		kube.EnvKubeconfig+"="+filepath.Join(w.dir, "kubeconfig"), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1")
-	return w, nil
+	return &many{work, server}, nil
 }
 
-var estateConfig = fmt.Sprintf(`
-terraform {
-  required_providers {
-    harvester = {
-      source = %q
-    }
-  }
-}
-
+func estateConfig(machines int) string {
+	return fmt.Sprintf(`
 resource "harvester_image" "many" {
   count        = %d
   name         = "image-${count.index}"
@@ -124,37 +143,49 @@ resource "harvester_virtualmachine" "many" {
     name = "default"
   }
 }
-`, provider.Address, manyImages, manyMachines, manyImages)
-
-func kubeconfig(server *estate) string {
-	ca := base64.StdEncoding.EncodeToString([]byte(certificate(server.Server)))
-	return fmt.Sprintf(`apiVersion: v1
-kind: Config
-current-context: bench
-clusters: [{name: bench, cluster: {server: %q, certificate-authority-data: %s}}]
-users: [{name: bench, user: {token: bench}}]
-contexts: [{name: bench, context: {cluster: bench, user: bench}}]
-`, server.URL, ca)
+`, manyImages, machines, manyImages)
 }
 
-func (w *workspace) terraform(ctx context.Context, arguments ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "terraform", append(arguments, "-no-color", "-input=false")...) //nolint:gosec // arguments of our own
-	cmd.Dir, cmd.Env = w.dir, w.env
-	var errors bytes.Buffer
-	cmd.Stderr = &errors
-	out, err := cmd.Output()
+// null is a workspace with as many instances of terraform_data as this one has in its state, each with as many values:
+// half of them in its input, which its output repeats.
+func (m *many) null(ctx context.Context, b *bench) (*workspace, error) {
+	images, err := m.values("harvester_image")
 	if err != nil {
-		return "", fmt.Errorf("terraform %s: %w: %s", arguments[0], err, errors.String())
+		return nil, err
 	}
-	return string(out), nil
+	machines, err := m.values("harvester_virtualmachine")
+	if err != nil {
+		return nil, err
+	}
+	null, err := newWorkspace(b, nullConfig(images/2, machines/2), m.estate.Server)
+	if err != nil {
+		return nil, err
+	}
+	_, err = null.terraform(ctx, "apply", "-auto-approve")
+	return null, err
 }
 
-// plan times a plan, which must find nothing to change.
-func (w *workspace) plan(ctx context.Context, arguments ...string) (time.Duration, error) {
-	begun := time.Now()
-	out, err := w.terraform(ctx, append([]string{"plan"}, arguments...)...)
-	if err == nil && !strings.Contains(out, "No changes.") {
-		err = fmt.Errorf("the plan is not empty: %s", out[max(0, len(out)-2000):])
+func nullConfig(images, machines int) string {
+	return fmt.Sprintf(`
+resource "terraform_data" "image" {
+  count = %d
+  input = {
+%s  }
+}
+
+resource "terraform_data" "machine" {
+  count = %d
+  input = {
+    image = terraform_data.image[count.index %% %d].id
+%s  }
+}
+`, manyImages, nullValues(images), manyMachines, manyImages, nullValues(machines-1))
+}
+
+func nullValues(count int) string {
+	var lines strings.Builder
+	for i := range count {
+		fmt.Fprintf(&lines, "    value%d = \"%d-${count.index}\"\n", i, i)
 	}
-	return time.Since(begun), err
+	return lines.String()
 }

@@ -6,8 +6,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -15,13 +17,16 @@ import (
 type goal struct {
 	least bool
 	bound float64
+	// limit is what keeps the figure from being better, where that is known. It is said where the goal is missed.
+	limit string
 }
 
 var goals = map[string]goal{
 	"upload_wall_vs_curl":       {bound: 1.0},
 	"upload_cpu_vs_curl":        {bound: 1.1},
+	"upload_10_parallel_vs_h2":  {least: true, bound: 8, limit: "two cores carry senders, proxy and receiver"},
+	"hash_wall_overhead_cold":   {bound: 1.05, limit: "the file is hashed before it is sent, which harvester_image no longer does"},
 	"upload_rtt10_vs_rtt0":      {bound: 1.2},
-	"upload_10_parallel_vs_h2":  {least: true, bound: 8},
 	"first_read_has_header":     {least: true, bound: 1},
 	"hash_wall_overhead":        {bound: 1.05},
 	"rss_extra_mib":             {bound: 8},
@@ -30,11 +35,15 @@ var goals = map[string]goal{
 	"failed_import_to_error_ms": {bound: 1000},
 	"plan_unchanged_hash_bytes": {bound: 0},
 
-	"download_wall_vs_save_gz":   {bound: 1.05},
-	"download_wall_vs_curl_gzip": {bound: 0.8},
-	"broken_downloads_noticed":   {least: true, bound: 300},
-	"plan_500vm_requests":        {bound: 10},
-	"plan_500vm_wall_vs_core":    {bound: 2.0},
+	"download_wall_vs_save_gz":          {bound: 1.03, limit: "the server packs on one core"},
+	"download_wall_vs_curl_gzip_live":   {bound: 1.0, limit: "the server packs on one core"},
+	"download_wall_vs_curl_gzip_stored": {bound: 0.5},
+	"broken_downloads_noticed":          {least: true, bound: 300},
+
+	"plan_500vm_requests":       {bound: 10},
+	"plan_500vm_wall_vs_null":   {bound: 2.0},
+	"plan_5000vm_wall_vs_500vm": {bound: 11},
+	"plan_5000vm_rss_mib":       {bound: 600},
 }
 
 func (g goal) String() string {
@@ -42,32 +51,51 @@ func (g goal) String() string {
 	if g.least {
 		sign = ">="
 	}
-	return fmt.Sprintf("goal %s %v", sign, g.bound)
+	return fmt.Sprintf("%s %v", sign, g.bound)
 }
 
 func (g goal) met(value float64) bool {
 	return g.least && value >= g.bound || !g.least && value <= g.bound
 }
 
+// verdict says nothing of a goal that is met, else by how much it is missed.
+func (g goal) verdict(value float64) string {
+	if g.met(value) {
+		return ""
+	}
+	missed := fmt.Sprintf("MISSED by %.3g", math.Abs(value-g.bound))
+	if g.bound != 0 {
+		missed += fmt.Sprintf(" (%.1f %%)", 100*math.Abs(value-g.bound)/g.bound)
+	}
+	if g.limit != "" {
+		missed += "; what bounds it: " + g.limit
+	}
+	return missed
+}
+
 // report prints figures.
 type report struct {
 	out   io.Writer
 	goals []string
+	// missed are those whose goal was.
+	missed []string
 }
 
-// figure prints one, rounded to so many decimals, with what else is worth knowing.
+// figure prints one, rounded to so many decimals, with its goal and what else is worth knowing. What is printed is
+// what has to meet the goal.
 func (r *report) figure(name string, value float64, decimals int, note string) {
-	comment := note
-	if goal, found := goals[name]; found {
-		comment = goal.String()
-		if !goal.met(value) {
-			comment += ", MISSED"
-		}
-		if note != "" {
-			comment += "; " + note
-		}
+	shown := strconv.FormatFloat(value, 'f', decimals, 64)
+	value, _ = strconv.ParseFloat(shown, 64) // just written
+	goal := goals[name]
+	comment := []string{"goal " + goal.String()}
+	if verdict := goal.verdict(value); verdict != "" {
+		r.missed = append(r.missed, fmt.Sprintf("%s=%s, %s: %s", name, shown, comment[0], verdict))
+		comment = append(comment, verdict)
 	}
-	fmt.Fprintf(r.out, "%s=%s  # %s\n", name, strconv.FormatFloat(value, 'f', decimals, 64), comment)
+	if note != "" {
+		comment = append(comment, note)
+	}
+	fmt.Fprintf(r.out, "%s=%s  # %s\n", name, shown, strings.Join(comment, "; "))
 }
 
 // skip says for every figure why it is not there.
@@ -84,6 +112,11 @@ func median(values []float64) float64 { return percentile(values, 50) }
 func percentile(values []float64, percent int) float64 {
 	slices.Sort(values)
 	return values[max(0, (len(values)*percent+99)/100-1)]
+}
+
+// spread tells how many pairs there were, and how far they lie apart. The values are sorted.
+func spread(values []float64) string {
+	return fmt.Sprintf("%d pairs from %.2f to %.2f", len(values), values[0], values[len(values)-1])
 }
 
 func milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }

@@ -45,11 +45,6 @@ func againstCurl(ctx context.Context, b *bench, r *report) error {
 	return nil
 }
 
-// spread tells how far the pairs lie apart. The values are sorted.
-func spread(values []float64) string {
-	return fmt.Sprintf("pairs from %.2f to %.2f", values[0], values[len(values)-1])
-}
-
 // behindNginx starts nginx with two ways to it, without and with a round trip of 10 ms.
 func behindNginx(ctx context.Context, b *bench, backend *receiver) (near, far task, stop func(), err error) {
 	proxy, err := startNginx(ctx, b.dir, backend)

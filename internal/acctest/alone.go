@@ -21,6 +21,6 @@ func (c *Cluster) Alone(t *testing.T, name string) {
 	}
 	t.Cleanup(func() { _ = file.Close() }) // which gives the lock back, as the end of the process does
 	Eventually(t, name+" is free", func(context.Context) bool {
-		return syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil //nolint:gosec // a descriptor is small
+		return syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
 	})
 }

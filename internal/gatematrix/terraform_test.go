@@ -151,7 +151,9 @@ func (m *matrix) reference(op imagestate.Operation, name string, s state, f form
 }
 
 // ofVolume says that an operation uses an image through a volume of it.
-func ofVolume(op imagestate.Operation) bool { return op == imagestate.Export || op == imagestate.StartVM }
+func ofVolume(op imagestate.Operation) bool {
+	return op == imagestate.Export || op == imagestate.StartVM
+}
 
 // block writes a resource or data source with that address.
 func block(address, arguments string) string {

@@ -14,15 +14,20 @@ import (
 // operations that run are.
 func Server(version string, interrupted func()) func() tfprotov6.ProviderServer {
 	return func() tfprotov6.ProviderServer {
-		return heeding{providerserver.NewProtocol6(New(version)())().(whole), interrupted}
+		server, ok := providerserver.NewProtocol6(New(version)())().(whole)
+		if !ok {
+			panic("the framework does not serve the whole protocol")
+		}
+		return heeding{server, interrupted}
 	}
 }
 
-// whole is all of the protocol: lists and actions are interfaces of their own yet.
+// whole is all of the protocol that the framework serves: what is new has interfaces of its own until it joins the first.
 type whole interface {
-	tfprotov6.ProviderServerWithListResource
-	tfprotov6.ProviderServerWithActions
-	tfprotov6.ProviderServerWithStateStores
+	tfprotov6.ProviderServer
+	tfprotov6.ListResourceServer
+	tfprotov6.ActionServer
+	tfprotov6.StateStoreServer
 }
 
 type heeding struct {

@@ -4,9 +4,12 @@
 package main
 
 import (
+	"crypto/sha512"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"net/http/httptest"
 	"os"
@@ -23,6 +26,8 @@ const (
 type bench struct {
 	// rounds is how often to repeat.
 	rounds int
+	// size is that of the file which is compared with curl, in bytes.
+	size int64
 	// provider is the program to measure where terraform runs it.
 	provider string
 	// dir is a folder of this run.
@@ -32,19 +37,19 @@ type bench struct {
 // shared is a file system in memory, where there is one: disks must not be what is measured.
 const shared = "/dev/shm"
 
-func newBench(rounds int, provider string) (*bench, error) {
+func newBench(rounds int, size int64, provider string) (*bench, error) {
 	base := ""
 	var room syscall.Statfs_t
 	if err := syscall.Statfs(shared, &room); err == nil && room.Bavail*uint64(room.Bsize) > 3*gib {
 		base = shared
 	}
 	dir, err := os.MkdirTemp(base, "bench-*")
-	return &bench{rounds: rounds, provider: provider, dir: dir}, err
+	return &bench{rounds: rounds, size: size, provider: provider, dir: dir}, err
 }
 
 func (b *bench) close() { _ = os.RemoveAll(b.dir) }
 
-// file makes a file of random bytes that begins as qcow2 images do.
+// file makes a file of random bytes. One named .qcow2 begins as such images do, and is none as a whole.
 func (b *bench) file(name string, size int64) (path string, err error) {
 	path = filepath.Join(b.dir, name)
 	file, err := os.Create(path)
@@ -56,7 +61,7 @@ func (b *bench) file(name string, size int64) (path string, err error) {
 	source := rand.NewChaCha8([32]byte{})
 	for written := int64(0); written < size; written += int64(len(block)) {
 		_, _ = source.Read(block)
-		if written == 0 {
+		if written == 0 && filepath.Ext(name) == ".qcow2" {
 			copy(block, qcow2Header)
 		}
 		if _, err := file.Write(block[:min(size-written, mib)]); err != nil {
@@ -64,6 +69,18 @@ func (b *bench) file(name string, size int64) (path string, err error) {
 		}
 	}
 	return path, nil
+}
+
+// sha512Of is the SHA-512 of a file, in hexadecimal.
+func sha512Of(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = file.Close() }()
+	sum := sha512.New()
+	_, err = io.Copy(sum, file)
+	return hex.EncodeToString(sum.Sum(nil)), err
 }
 
 // qcow2Header is that of an empty disk of 1 GiB: magic, version 2, clusters of 64 KiB.

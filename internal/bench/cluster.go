@@ -4,9 +4,9 @@
 package main
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -16,6 +16,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
@@ -26,6 +27,11 @@ import (
 type cluster struct {
 	*httptest.Server
 	requests atomic.Int64
+	routes   *http.ServeMux
+	// receiver takes the data of uploads.
+	receiver receiver
+	// checksum is the SHA-512 that Longhorn shows of every image; empty shows none.
+	checksum string
 
 	mu      sync.Mutex
 	version int64
@@ -36,22 +42,39 @@ type cluster struct {
 	settled map[string]time.Time
 }
 
+func newCluster() *cluster {
+	c := &cluster{
+		routes: http.NewServeMux(), images: map[string]*api.VirtualMachineImage{}, watchers: map[chan []byte]bool{}, settled: map[string]time.Time{},
+	}
+	images := collectionOf(api.Images, "default")
+	c.routes.HandleFunc("POST "+images, c.create)
+	c.routes.HandleFunc("GET "+images, c.list)
+	c.routes.HandleFunc("GET "+images+"/{name}", c.get)
+	c.routes.HandleFunc("PATCH "+images+"/{name}", c.patch)
+	c.routes.HandleFunc("GET "+collectionOf(api.BackingImages, api.NamespaceLonghorn)+"/{name}", c.backingImage)
+	c.routes.HandleFunc("GET /v1/harvester/schemas/{type}", func(http.ResponseWriter, *http.Request) {})
+	c.routes.HandleFunc("POST /v1/harvester/{type}/default/{name}", c.upload)
+	c.routes.Handle("POST /upload", &c.receiver) // for who brings no image
+	return c
+}
+
+func collectionOf(resource schema.GroupVersionResource, namespace string) string {
+	return fmt.Sprintf("/apis/%s/%s/namespaces/%s/%s", resource.Group, resource.Version, namespace, resource.Resource)
+}
+
+// startCluster serves TLS 1.3 directly.
 func startCluster() *cluster {
-	c := &cluster{images: map[string]*api.VirtualMachineImage{}, watchers: map[chan []byte]bool{}, settled: map[string]time.Time{}}
-	routes := http.NewServeMux()
-	one := fmt.Sprintf("/apis/%s/%s/namespaces/default/%s", api.Images.Group, api.Images.Version, api.Images.Resource)
-	routes.HandleFunc("POST "+one, c.create)
-	routes.HandleFunc("GET "+one, c.list)
-	routes.HandleFunc("GET "+one+"/{name}", c.get)
-	routes.HandleFunc("GET /v1/harvester/schemas/{type}", func(http.ResponseWriter, *http.Request) {})
-	routes.HandleFunc("POST /v1/harvester/{type}/default/{name}", c.upload)
-	c.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c.requests.Add(1)
-		routes.ServeHTTP(w, r)
-	}))
+	c := newCluster()
+	c.Server = httptest.NewUnstartedServer(c)
+	c.TLS = &tls.Config{MinVersion: tls.VersionTLS13}
 	c.EnableHTTP2 = true
 	c.StartTLS()
 	return c
+}
+
+func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.requests.Add(1)
+	c.routes.ServeHTTP(w, r)
 }
 
 // stop ends the watches too.
@@ -80,11 +103,60 @@ func (c *cluster) create(w http.ResponseWriter, r *http.Request) {
 func (c *cluster) get(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	image := c.images[r.PathValue("name")]
-	if image == nil {
+	answerFound(w, c.images[r.PathValue("name")])
+}
+
+// answerFound answers with an object, or that there is none.
+func answerFound[T any](w http.ResponseWriter, object *T) {
+	if object == nil {
 		answer(w, http.StatusNotFound, metav1.Status{Status: metav1.StatusFailure, Reason: metav1.StatusReasonNotFound, Code: http.StatusNotFound})
 		return
 	}
+	answer(w, http.StatusOK, object)
+}
+
+func (c *cluster) patch(w http.ResponseWriter, r *http.Request) {
+	var patch map[string]any
+	if err := json.NewDecoder(r.Body).Decode(&patch); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	image := c.images[r.PathValue("name")]
+	if image != nil {
+		changed, err := patched(image, patch)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+			return
+		}
+		image = changed
+		c.publish("MODIFIED", image)
+	}
+	answerFound(w, image)
+}
+
+// patched is an image after a JSON merge patch.
+func patched(image *api.VirtualMachineImage, patch map[string]any) (*api.VirtualMachineImage, error) {
+	text, err := json.Marshal(image)
+	if err != nil {
+		return nil, err
+	}
+	var object map[string]any
+	if err := json.Unmarshal(text, &object); err != nil {
+		return nil, err
+	}
+	if text, err = json.Marshal(merged(object, patch)); err != nil {
+		return nil, err
+	}
+	changed := &api.VirtualMachineImage{}
+	return changed, json.Unmarshal(text, changed)
+}
+
+// backingImage is Longhorn's object behind an image. There is one for every name.
+func (c *cluster) backingImage(w http.ResponseWriter, r *http.Request) {
+	image := &api.BackingImage{TypeMeta: metav1.TypeMeta{APIVersion: api.BackingImages.GroupVersion().String(), Kind: "BackingImage"}, ObjectMeta: metav1.ObjectMeta{Name: r.PathValue("name"), Namespace: api.NamespaceLonghorn}}
+	image.Status.Checksum = c.checksum
 	answer(w, http.StatusOK, image)
 }
 
@@ -140,29 +212,33 @@ func (c *cluster) watch(w http.ResponseWriter, r *http.Request) {
 
 // upload takes the data, and the image is imported.
 func (c *cluster) upload(w http.ResponseWriter, r *http.Request) {
-	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+	if err := c.receiver.take(r); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	c.finish(r.PathValue("name"))
+	size, _ := strconv.ParseInt(r.URL.Query().Get("size"), 10, 64)
+	c.settle(r.PathValue("name"), size, imported)
 }
+
+// imported says that the cluster has all of an image.
+var imported = api.Condition{Type: api.ImageImported, Status: "True"}
 
 // finish lets an import succeed.
 func (c *cluster) finish(name string) {
-	c.settle(name, api.Condition{Type: api.ImageImported, Status: "True"})
+	c.settle(name, gib, imported)
 }
 
 // fail lets an import fail for good.
 func (c *cluster) fail(name, message string) {
-	c.settle(name, api.Condition{Type: api.ImageImported, Status: "False", Reason: "ImportFailed", Message: message},
+	c.settle(name, gib, api.Condition{Type: api.ImageImported, Status: "False", Reason: "ImportFailed", Message: message},
 		api.Condition{Type: api.ImageRetryLimitExceeded, Status: "True", Message: message})
 }
 
-func (c *cluster) settle(name string, conditions ...api.Condition) {
+func (c *cluster) settle(name string, size int64, conditions ...api.Condition) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	image := *c.images[name]
-	image.Status.Progress, image.Status.Size, image.Status.VirtualSize = 100, gib, gib
+	image.Status.Progress, image.Status.Size, image.Status.VirtualSize = 100, size, size
 	image.Status.Conditions = append(slices.Clone(image.Status.Conditions), conditions...)
 	c.settled[name] = time.Now()
 	c.publish("MODIFIED", &image)

@@ -37,22 +37,7 @@ type downloadTask struct {
 
 // fetch runs the task in a process of its own.
 func (t downloadTask) fetch(ctx context.Context) (outcome, error) {
-	text, err := json.Marshal(t)
-	if err != nil {
-		return outcome{}, err
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return outcome{}, err
-	}
-	command := exec.CommandContext(ctx, self) //nolint:gosec // this very program
-	command.Env = append(os.Environ(), downloadVariable+"="+string(text))
-	var result outcome
-	output, err := clock(command, &result)
-	if err != nil {
-		return result, err
-	}
-	return result, json.Unmarshal(output, &result)
+	return child(ctx, downloadVariable, t)
 }
 
 // performDownload is the receiver's side.
@@ -80,7 +65,7 @@ func performDownload(ctx context.Context, text string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(out).Encode(map[string]any{"Peak": memory})
+	return json.NewEncoder(out).Encode(outcome{Peak: memory})
 }
 
 // packer serves a file as Longhorn does: packed while it is sent, at gzip's default level.
@@ -188,7 +173,7 @@ func shell(ctx context.Context, target, line string) (result outcome, err error)
 	if err := os.Remove(target); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return result, err
 	}
-	_, err = clock(exec.CommandContext(ctx, "sh", "-c", line), &result) //nolint:gosec // of this program's making
+	result, _, err = clock(exec.CommandContext(ctx, "sh", "-c", line)) //nolint:gosec // of this program's making
 	return result, err
 }
 

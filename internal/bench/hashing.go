@@ -11,8 +11,7 @@ import (
 // link is a slow server's: 4 Gbit/s, in bytes a second.
 const link = 4e9 / 8
 
-// hashing sends 512 MiB over a slow link without a checksum, with one that is
-// known from an earlier run, and with one that is computed first.
+// hashing sends 512 MiB over a slow link by turns without a checksum and with one that is known from an earlier run.
 func hashing(ctx context.Context, b *bench, r *report) error {
 	server := (&receiver{rate: link}).start()
 	defer server.Close()
@@ -22,8 +21,8 @@ func hashing(ctx context.Context, b *bench, r *report) error {
 	}
 	defer func() { _ = os.Remove(file) }()
 	plain := task{URL: server.URL, CA: certificate(server), File: file, Uploads: 1}
-	warm, cold := plain, plain
-	warm.Scan, cold.Scan = true, true
+	warm := plain
+	warm.Scan = true
 	if warm.Cache, err = os.MkdirTemp(b.dir, "cache-*"); err != nil {
 		return err
 	}
@@ -34,12 +33,7 @@ func hashing(ctx context.Context, b *bench, r *report) error {
 	if err != nil {
 		return err
 	}
-	computed, err := compare(ctx, b.rounds, cold, plain)
-	if err != nil {
-		return err
-	}
 	r.figure("hash_wall_overhead", median(known), 2, spread(known))
-	r.figure("hash_wall_overhead_cold", median(computed), 2, "the file is hashed for the first time; "+spread(computed))
 	return nil
 }
 

@@ -34,14 +34,18 @@ type benchmark struct {
 }
 
 var benchmarks = []benchmark{
-	{[]string{"upload_wall_vs_curl", "upload_cpu_vs_curl"}, []string{"curl"}, againstCurl},
+	{[]string{
+		"upload_first_wall_vs_curl", "upload_first_cpu_vs_curl_sha512", "upload_first_reads", "upload_again_wall_vs_curl", "upload_again_cpu_vs_curl",
+	}, []string{"curl", "sha512sum"}, againstCurl},
+	{[]string{"upload_first_wall_vs_curl_4g"}, []string{"curl"}, againstCurlPaced},
 	{[]string{"upload_rtt10_vs_rtt0"}, []string{"nginx"}, latency},
-	{[]string{"upload_10_parallel_vs_h2"}, []string{"nginx"}, parallel},
+	{[]string{"upload_10_parallel_vs_10_curl"}, []string{"nginx", "curl"}, parallel},
 	{[]string{"first_read_has_header"}, []string{"nginx"}, firstRead},
-	{[]string{"hash_wall_overhead", "hash_wall_overhead_cold"}, nil, hashing},
+	{[]string{"hash_wall_overhead"}, nil, hashing},
 	{[]string{"rss_extra_mib"}, nil, memory},
 	{[]string{"ready_to_done_p95_ms"}, nil, readyToDone},
 	{[]string{"requests_per_100_images"}, nil, requests},
+	{[]string{"requests_per_100_uploads"}, []string{"terraform"}, uploadRequests},
 	{[]string{"failed_import_to_error_ms"}, nil, failedImport},
 	{[]string{"plan_unchanged_hash_bytes"}, nil, unchangedPlan},
 	{[]string{"download_wall_vs_save_gz", "download_wall_vs_curl_gzip_live", "download_wall_vs_curl_gzip_stored"}, []string{"curl", "gzip"}, downloading},
@@ -50,24 +54,28 @@ var benchmarks = []benchmark{
 	{[]string{"plan_5000vm_wall_vs_500vm", "plan_5000vm_rss_mib"}, []string{"terraform"}, planGrowth},
 }
 
+// tasks are what a process of this program's own does, by the variable that holds it.
+var tasks = map[string]func(ctx context.Context, task string, out io.Writer) error{
+	taskVariable: perform, downloadVariable: performDownload, provisionVariable: performProvision,
+}
+
 func main() {
-	if task := os.Getenv(taskVariable); task != "" {
-		exitOn(perform(context.Background(), task, os.Stdout))
-		return
-	}
-	if task := os.Getenv(downloadVariable); task != "" {
-		exitOn(performDownload(context.Background(), task, os.Stdout))
-		return
+	for variable, perform := range tasks {
+		if task := os.Getenv(variable); task != "" {
+			exitOn(perform(context.Background(), task, os.Stdout))
+			return
+		}
 	}
 	only := flag.String("run", "", "measure only figures that match this regular expression")
 	rounds := flag.Int("rounds", 5, "how many pairs a median is taken over")
+	size := flag.Int64("size", uploadSize/mib, "how large a file is compared with curl, in MiB; goals are for the default")
 	provider := flag.String("provider", "", "the provider's program, for what runs terraform")
 	flag.Parse()
 	pattern, err := regexp.Compile(*only)
 	exitOn(err)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	bench, err := newBench(*rounds, *provider)
+	bench, err := newBench(*rounds, *size*mib, *provider)
 	exitOn(err)
 	err = measure(ctx, os.Stdout, pattern, bench)
 	bench.close()
@@ -118,6 +126,7 @@ func machine() string {
 var sources = map[string]string{
 	"curl":      "on Debian: apt-get install curl",
 	"nginx":     "on Debian: apt-get install nginx-light",
+	"sha512sum": "on Debian: apt-get install coreutils",
 	"terraform": "see https://developer.hashicorp.com/terraform/install",
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -17,7 +18,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
-// nginxConfig lets bodies through as they come, as Harvester's ingress does.
+// nginxConfig lets bodies through as they come, as Harvester's ingress does, and answers too: what a watch sends is small.
 const nginxConfig = `daemon off;
 master_process off;
 pid nginx.pid;
@@ -35,12 +36,13 @@ http {
       proxy_pass http://%[2]s;
       proxy_http_version 1.1;
       proxy_request_buffering off;
+      proxy_buffering off;
     }
   }
 }
 `
 
-// nginx is a running nginx in front of a receiver.
+// nginx is a running nginx in front of another server.
 type nginx struct {
 	address string
 	// ca is the certificate it shows, in PEM form.
@@ -50,7 +52,7 @@ type nginx struct {
 }
 
 // startNginx starts one on loopback, in a folder of its own.
-func startNginx(ctx context.Context, dir string, backend *receiver) (*nginx, error) {
+func startNginx(ctx context.Context, dir string, backend http.Handler) (*nginx, error) {
 	dir, err := os.MkdirTemp(dir, "nginx-*")
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,8 @@ type receiver struct {
 	rate int64
 
 	bytes atomic.Int64
+	// span is that of the uploads.
+	span span
 	// sniffed counts the uploads whose qcow2 header lay in what the first read of
 	// 1 KiB returned, which is where Harvester looks for it.
 	sniffed atomic.Int64
@@ -36,6 +39,15 @@ func (r *receiver) start() *httptest.Server {
 }
 
 func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if err := r.take(req); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	}
+}
+
+// take reads one upload to its end.
+func (r *receiver) take(req *http.Request) error {
+	r.span.begin()
+	defer r.span.end()
 	head := make([]byte, 1<<10)
 	n, _ := req.Body.Read(head) // a broken body shows below
 	if at := bytes.Index(head[:n], qcow2Header[:4]); at >= 0 && at+len(qcow2Header) <= n {
@@ -47,11 +59,37 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	// The struct hides io.Discard's own way of reading, 8 KiB at a time.
 	rest, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, body, make([]byte, 256<<10))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
 	r.bytes.Add(int64(n) + rest)
+	return err
+}
+
+// span is the time from the begin of the first of several things to the end of the last.
+type span struct {
+	mu          sync.Mutex
+	first, last time.Time
+}
+
+func (s *span) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.first.IsZero() {
+		s.first = time.Now()
+	}
+}
+
+func (s *span) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = time.Now()
+}
+
+// take returns the span so far and begins a new one.
+func (s *span) take() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	taken := s.last.Sub(s.first)
+	s.first, s.last = time.Time{}, time.Time{}
+	return taken
 }
 
 // throttled reads no faster than at a rate.

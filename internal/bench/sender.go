@@ -6,13 +6,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
@@ -26,7 +23,7 @@ import (
 // taskVariable makes this program a sender: it holds a task as JSON.
 const taskVariable = "BENCH_TASK"
 
-// task is what a sender does: sending a file as harvester_image does.
+// task is what a sender does: sending a file with the code that harvester_image sends with.
 type task struct {
 	URL, CA string
 	File    string
@@ -35,9 +32,6 @@ type task struct {
 	Cache string
 	// Uploads is how many to send at the same time.
 	Uploads int
-	// HTTP2 sends all of them over one HTTP/2 connection, which harvester_image
-	// does not do.
-	HTTP2 bool
 }
 
 // outcome is what a sender took.
@@ -47,11 +41,16 @@ type outcome struct {
 	Sending, Whole, CPU time.Duration
 	// Peak is the most memory that was resident, in KiB.
 	Peak int64
+	// Read is how many bytes were read, from the file and anywhere else; 0 where the system does not tell.
+	Read float64
 }
 
 // send runs the task in a process of its own.
-func send(ctx context.Context, t task) (outcome, error) {
-	text, err := json.Marshal(t)
+func send(ctx context.Context, t task) (outcome, error) { return child(ctx, taskVariable, t) }
+
+// child runs this program with a task in that variable, and more variables. It tells the outcome on its standard output.
+func child(ctx context.Context, variable string, task any, more ...string) (outcome, error) {
+	text, err := json.Marshal(task)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -60,27 +59,29 @@ func send(ctx context.Context, t task) (outcome, error) {
 		return outcome{}, err
 	}
 	command := exec.CommandContext(ctx, self) //nolint:gosec // this very program
-	command.Env = append(os.Environ(), taskVariable+"="+string(text))
-	var result outcome
-	output, err := clock(command, &result)
+	command.Env = append(append(os.Environ(), variable+"="+string(text)), more...)
+	measured, output, err := clock(command)
 	if err != nil {
-		return result, err
+		return outcome{}, err
 	}
-	return result, json.Unmarshal(output, &result)
+	told := outcome{}
+	err = json.Unmarshal(output, &told)
+	told.Whole, told.CPU = measured.Whole, measured.CPU
+	return told, err
 }
 
 // clock runs a command and notes time and CPU time.
-func clock(command *exec.Cmd, result *outcome) ([]byte, error) {
+func clock(command *exec.Cmd) (result outcome, output []byte, err error) {
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	started := time.Now()
-	output, err := command.Output()
+	output, err = command.Output()
 	result.Whole = time.Since(started)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s", err, stderr.String())
+		return result, nil, fmt.Errorf("%w: %s", err, stderr.String())
 	}
 	result.CPU = command.ProcessState.UserTime() + command.ProcessState.SystemTime()
-	return output, nil
+	return result, output, nil
 }
 
 // perform is the sender's side.
@@ -93,10 +94,6 @@ func perform(ctx context.Context, text string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	over := client.Transfers()
-	if t.HTTP2 {
-		over = http2Client(t.CA)
-	}
 	// As before the creation of an image. The upload then finds a connection open.
 	if err := client.ProbeHarvesterAPI(ctx); err != nil {
 		return err
@@ -106,11 +103,11 @@ func perform(ctx context.Context, text string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := t.sendAll(ctx, client, over, content); err != nil {
+	if err := t.sendAll(ctx, client, content); err != nil {
 		return err
 	}
-	result := map[string]any{"Sending": time.Since(started)}
-	if result["Peak"], err = peak(); err != nil {
+	result := outcome{Sending: time.Since(started)}
+	if result.Peak, err = peak(); err != nil {
 		return err
 	}
 	return json.NewEncoder(out).Encode(result)
@@ -124,26 +121,17 @@ func (t task) content(ctx context.Context) (transfer.Content, error) {
 	return transfer.Cache{Dir: t.Cache}.Scan(ctx, file, transfer.Treatment{Decompress: true, Pad: true})
 }
 
-func (t task) sendAll(ctx context.Context, client *kube.Client, over *http.Client, content transfer.Content) error {
+func (t task) sendAll(ctx context.Context, client *kube.Client, content transfer.Content) error {
 	ends := make(chan error)
 	for i := range t.Uploads {
 		upload := &transfer.Upload{URL: client.ImageURL("default", "bench-"+strconv.Itoa(i)), Part: "chunk", Content: content}
-		go func() { ends <- upload.Send(ctx, over) }()
+		go func() { ends <- upload.Send(ctx, client.Transfers()) }()
 	}
 	var failures []error
 	for range t.Uploads {
 		failures = append(failures, <-ends)
 	}
 	return errors.Join(failures...)
-}
-
-func http2Client(ca string) *http.Client {
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM([]byte(ca))
-	return &http.Client{Transport: &http.Transport{
-		ForceAttemptHTTP2: true,
-		TLSClientConfig:   &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13},
-	}}
 }
 
 var highWater = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)

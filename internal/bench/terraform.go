@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math/big"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
@@ -30,16 +32,16 @@ type instance struct {
 	private []byte
 }
 
-// configure returns a provider that is connected to the cluster.
-func configure(ctx context.Context, address, ca string) (*terraform, error) {
+// configure returns a provider that is connected to the cluster, with further arguments.
+func configure(ctx context.Context, address, ca string, more map[string]string) (*terraform, error) {
 	server := providerserver.NewProtocol6(provider.New("bench")())()
 	schemas, err := server.GetProviderSchema(ctx, &tfprotov6.GetProviderSchemaRequest{})
 	if err != nil {
 		return nil, err
 	}
-	config, err := dynamic(schemas.Provider, func(a *tfprotov6.SchemaAttribute) tftypes.Value {
-		return text(a, map[string]string{"host": address, "token": "bench", "cluster_ca_certificate": ca})
-	})
+	arguments := map[string]string{"host": address, "token": "bench", "cluster_ca_certificate": ca}
+	maps.Copy(arguments, more)
+	config, err := dynamic(schemas.Provider, func(a *tfprotov6.SchemaAttribute) tftypes.Value { return text(a, arguments) })
 	if err != nil {
 		return nil, err
 	}
@@ -148,12 +150,16 @@ func (t *terraform) proposal(arguments map[string]string, known instance) (prior
 	return &encoded, proposed, err
 }
 
-// text is the argument of that name, or null.
+// text is the argument of that name, a string or a number, or null.
 func text(a *tfprotov6.SchemaAttribute, arguments map[string]string) tftypes.Value {
-	if value, found := arguments[a.Name]; found {
-		return tftypes.NewValue(tftypes.String, value)
+	value, found := arguments[a.Name]
+	switch number, isNumber := new(big.Float).SetString(value); {
+	case !found:
+		return tftypes.NewValue(a.ValueType(), nil)
+	case a.ValueType().Is(tftypes.Number) && isNumber:
+		return tftypes.NewValue(tftypes.Number, number)
 	}
-	return tftypes.NewValue(a.ValueType(), nil)
+	return tftypes.NewValue(tftypes.String, value)
 }
 
 // dynamic encodes an object with the attributes' values and without blocks.

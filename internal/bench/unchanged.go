@@ -52,7 +52,7 @@ func unchangedPlan(ctx context.Context, b *bench, r *report) error {
 }
 
 func provisioned(ctx context.Context, server *cluster, arguments map[string]string) (instance, error) {
-	terraform, err := configure(ctx, server.URL, certificate(server.Server))
+	terraform, err := configure(ctx, server.URL, certificate(server.Server), nil)
 	if err != nil {
 		return instance{}, err
 	}
@@ -61,7 +61,7 @@ func provisioned(ctx context.Context, server *cluster, arguments map[string]stri
 
 // bytesOfPlan refreshes and plans with a new provider.
 func bytesOfPlan(ctx context.Context, server *cluster, arguments map[string]string, made instance) (float64, error) {
-	terraform, err := configure(ctx, server.URL, certificate(server.Server))
+	terraform, err := configure(ctx, server.URL, certificate(server.Server), nil)
 	if err != nil {
 		return 0, err
 	}

@@ -37,7 +37,7 @@ type fleet struct {
 // there and wait for their end. Requests are counted from the first Create.
 func launch(ctx context.Context) (*fleet, error) {
 	f := &fleet{cluster: startCluster(), ends: make(chan made, crowd)}
-	terraform, err := configure(ctx, f.URL, certificate(f.Server))
+	terraform, err := configure(ctx, f.URL, certificate(f.Server), nil)
 	if err != nil {
 		f.stop()
 		return nil, err

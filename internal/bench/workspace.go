@@ -74,15 +74,15 @@ contexts: [{name: bench, context: {cluster: bench, user: bench}}]
 `, server.URL, ca)
 }
 
-func (w *workspace) terraform(ctx context.Context, arguments ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "terraform", append(arguments, "-no-color", "-input=false")...) //nolint:gosec // arguments of our own
+func (w *workspace) terraform(ctx context.Context, command string, arguments ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "terraform", append([]string{command, "-no-color", "-input=false"}, arguments...)...) //nolint:gosec // arguments of our own
 	cmd.Dir, cmd.Env = w.dir, w.env
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	var errors bytes.Buffer
-	cmd.Stderr = &errors
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("terraform %s: %w: %s", arguments[0], err, errors.String())
+	if err != nil { // hundreds of instances may say the same
+		return "", fmt.Errorf("terraform %s: %w: %.2000s", command, err, stderr.String())
 	}
 	return string(out), nil
 }
@@ -94,10 +94,10 @@ type run struct {
 }
 
 // timed runs terraform and looks at its provider meanwhile.
-func (w *workspace) timed(ctx context.Context, arguments ...string) (string, run, error) {
+func (w *workspace) timed(ctx context.Context, command string, arguments ...string) (string, run, error) {
 	used := observe(w.dir)
 	begun := time.Now()
-	out, err := w.terraform(ctx, arguments...)
+	out, err := w.terraform(ctx, command, arguments...)
 	wall := time.Since(begun)
 	return out, run{wall, used()}, err
 }

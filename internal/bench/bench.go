@@ -30,6 +30,8 @@ type bench struct {
 	size int64
 	// provider is the program to measure where terraform runs it.
 	provider string
+	// soak is how many objects of each kind the soak has; 0 is as many as its goals are for.
+	soak int
 	// dir is a folder of this run.
 	dir string
 }
@@ -37,14 +39,15 @@ type bench struct {
 // shared is a file system in memory, where there is one: disks must not be what is measured.
 const shared = "/dev/shm"
 
-func newBench(rounds int, size int64, provider string) (*bench, error) {
+// open makes the folder.
+func (b *bench) open() (err error) {
 	base := ""
 	var room syscall.Statfs_t
 	if err := syscall.Statfs(shared, &room); err == nil && room.Bavail*uint64(room.Bsize) > 3*gib {
 		base = shared
 	}
-	dir, err := os.MkdirTemp(base, "bench-*")
-	return &bench{rounds: rounds, size: size, provider: provider, dir: dir}, err
+	b.dir, err = os.MkdirTemp(base, "bench-*")
+	return err
 }
 
 func (b *bench) close() { _ = os.RemoveAll(b.dir) }

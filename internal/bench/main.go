@@ -52,7 +52,11 @@ var benchmarks = []benchmark{
 	{[]string{"broken_downloads_noticed"}, nil, brokenDownloads},
 	{[]string{"plan_500vm_requests", "plan_500vm_wall_vs_null"}, []string{"terraform"}, planMany},
 	{[]string{"plan_5000vm_wall_vs_500vm", "plan_5000vm_rss_mib"}, []string{"terraform"}, planGrowth},
+	{[]string{"soak_rss_last_vs_first", "soak_files_left"}, []string{"terraform"}, soak},
 }
+
+// apart are the first figures of benchmarks that take so long that they run only if they are asked for.
+var apart = []string{"soak_rss_last_vs_first"}
 
 // tasks are what a process of this program's own does, by the variable that holds it.
 var tasks = map[string]func(ctx context.Context, task string, out io.Writer) error{
@@ -67,16 +71,18 @@ func main() {
 		}
 	}
 	only := flag.String("run", "", "measure only figures that match this regular expression")
-	rounds := flag.Int("rounds", 5, "how many pairs a median is taken over")
+	bench := &bench{}
 	size := flag.Int64("size", uploadSize/mib, "how large a file is compared with curl, in MiB; goals are for the default")
-	provider := flag.String("provider", "", "the provider's program, for what runs terraform")
+	flag.IntVar(&bench.rounds, "rounds", 5, "how many pairs a median is taken over")
+	flag.StringVar(&bench.provider, "provider", "", "the provider's program, for what runs terraform")
+	flag.IntVar(&bench.soak, "soak", 0, "how many objects of each kind the soak has; goals are for the default")
 	flag.Parse()
+	bench.size = *size * mib
 	pattern, err := regexp.Compile(*only)
 	exitOn(err)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	bench, err := newBench(*rounds, *size*mib, *provider)
-	exitOn(err)
+	exitOn(bench.open())
 	err = measure(ctx, os.Stdout, pattern, bench)
 	bench.close()
 	exitOn(err)
@@ -95,7 +101,8 @@ func measure(ctx context.Context, out io.Writer, only *regexp.Regexp, bench *ben
 	fmt.Fprintln(out, "#", machine())
 	var failures []error
 	for _, b := range benchmarks {
-		if !slices.ContainsFunc(b.figures, only.MatchString) || ctx.Err() != nil {
+		wanted := slices.ContainsFunc(b.figures, only.MatchString) && (only.String() != "" || !slices.Contains(apart, b.figures[0]))
+		if !wanted || ctx.Err() != nil {
 			continue
 		}
 		report := &report{out: out, goals: b.figures}

@@ -49,6 +49,9 @@ var goals = map[string]goal{
 	"plan_500vm_wall_vs_null":   {bound: 2.0},
 	"plan_5000vm_wall_vs_500vm": {bound: 11},
 	"plan_5000vm_rss_mib":       {bound: 600},
+
+	"soak_rss_last_vs_first": {bound: 1.1},
+	"soak_files_left":        {bound: 0},
 }
 
 func (g goal) String() string {
@@ -101,6 +104,11 @@ func (r *report) figure(name string, value float64, decimals int, note string) {
 		comment = append(comment, note)
 	}
 	fmt.Fprintf(r.out, "%s=%s  # %s\n", name, shown, strings.Join(comment, "; "))
+}
+
+// note says what no goal is for.
+func (r *report) note(format string, arguments ...any) {
+	fmt.Fprintf(r.out, "# "+format+"\n", arguments...)
 }
 
 // skip says for every figure why it is not there.

@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 )
 
@@ -50,14 +51,18 @@ resource "harvester_image" "%[1]s" {
 
 func uploadFile(prefix string, i int) string { return fmt.Sprintf("%s-%d.img", prefix, i) }
 
-// files makes as many files of that size for uploadsConfig.
+// files makes as many files of that size for uploadsConfig: one, under many names.
 func (b *bench) files(prefix string, count int, size int64) error {
-	within, err := filepath.Rel(b.dir, prefix)
+	first := uploadFile(prefix, 0)
+	within, err := filepath.Rel(b.dir, first)
 	if err != nil {
 		return err
 	}
-	for i := range count {
-		if _, err := b.file(uploadFile(within, i), size); err != nil {
+	if _, err := b.file(within, size); err != nil {
+		return err
+	}
+	for i := 1; i < count; i++ {
+		if err := os.Link(first, uploadFile(prefix, i)); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -70,7 +71,14 @@ func soak(ctx context.Context, b *bench, r *report) error {
 	if first, last := peaks[0], peaks[len(peaks)-1]; first > 0 { // only Linux tells it
 		r.figure("soak_rss_last_vs_first", last/first, 2, fmt.Sprintf("from %.0f to %.0f MiB in %d rounds", first, last, len(peaks)))
 	}
-	left := append(many.left(), estate.left()...)
+	var left []string
+	for _, one := range []*soaking{many, estate} {
+		found, err := one.left()
+		if err != nil {
+			return err
+		}
+		left = append(left, found...)
+	}
 	r.figure("soak_files_left", float64(len(left)), 0, strings.Join(left, " "))
 	return nil
 }
@@ -110,12 +118,14 @@ func (s *soaking) round(ctx context.Context, r *report, what string) (peak int64
 }
 
 // left are the files in the temporary folder, and those in the cache but for what is known of each file.
-func (s *soaking) left() (left []string) {
+func (s *soaking) left() (left []string, err error) {
 	known := 0
 	for _, folder := range []string{"tmp", "cache"} {
-		_ = filepath.WalkDir(s.path(folder), func(path string, entry fs.DirEntry, err error) error {
+		err := filepath.WalkDir(s.path(folder), func(path string, entry fs.DirEntry, err error) error {
 			switch {
-			case err != nil, entry.IsDir():
+			case err != nil:
+				return err
+			case entry.IsDir():
 			case folder == "cache" && filepath.Ext(path) == ".json" && known < s.files:
 				known++
 			default:
@@ -123,8 +133,11 @@ func (s *soaking) left() (left []string) {
 			}
 			return nil
 		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // the cache is made when it is needed
+			return nil, err
+		}
 	}
-	return left
+	return left, nil
 }
 
 var soakProvider = fmt.Sprintf("provider \"harvester\" {\n  max_parallel_uploads = %d\n}\n", soakAbreast)

@@ -286,6 +286,12 @@ func TestUploadIsRefused(t *testing.T) {
 	}
 }
 
+func (p *pod) busy() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.uploading
+}
+
 func TestUploadIsHeldAndFails(t *testing.T) {
 	r, server := readyForUpload(t)
 	r.faults.Set(faults.Everything, faults.Fault{HoldProgress: new(50), FailImport: "boom"})
@@ -294,6 +300,8 @@ func TestUploadIsHeldAndFails(t *testing.T) {
 		status, text := r.send(server, "/v1beta1/upload", "", bytes.NewReader(make([]byte, 1<<20)))
 		answers <- fmt.Sprint(status, " ", text)
 	}()
+	for p := r.podOf(at); !p.busy(); time.Sleep(10 * time.Millisecond) {
+	}
 	select {
 	case answer := <-answers:
 		t.Fatal(answer)

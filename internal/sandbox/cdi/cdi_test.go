@@ -300,7 +300,8 @@ func TestUploadIsHeldAndFails(t *testing.T) {
 		status, text := r.send(server, "/v1beta1/upload", "", bytes.NewReader(make([]byte, 1<<20)))
 		answers <- fmt.Sprint(status, " ", text)
 	}()
-	for p := r.podOf(at); !p.busy(); time.Sleep(10 * time.Millisecond) {
+	for p := r.podOf(at); !p.busy(); {
+		time.Sleep(10 * time.Millisecond)
 	}
 	select {
 	case answer := <-answers:

@@ -207,7 +207,7 @@ func (g goal) judge(vm *kubevirtv1.VirtualMachine, vmi *kubevirtv1.VirtualMachin
 	case vm.DeletionTimestamp != nil:
 		return verdict{failed: fmt.Errorf("it is being deleted by someone else")}
 	case !g.running:
-		return verdict{done: vmi == nil || vmi.IsFinal(), message: progress(vm, vmi)}
+		return verdict{done: vmi == nil || ended(vm, vmi), message: progress(vm, vmi)}
 	}
 	return g.judgeRunning(vm, vmi)
 }
@@ -251,6 +251,12 @@ func (g goal) judgeRunning(vm *kubevirtv1.VirtualMachine, vmi *kubevirtv1.Virtua
 		result.trouble, result.patience = described(vm, vmi), patience[vm.Status.PrintableStatus]
 	}
 	return result
+}
+
+// ended says that the instance does not run any more, and stays as it is. One of a halted machine is deleted.
+func ended(vm *kubevirtv1.VirtualMachine, vmi *kubevirtv1.VirtualMachineInstance) bool {
+	strategy, _ := vm.RunStrategy()
+	return vmi.IsFinal() && vmi.DeletionTimestamp == nil && strategy != kubevirtv1.RunStrategyHalted
 }
 
 // shutDown says that the guest ended the instance, and that it stays so. KubeVirt deletes such an instance soon after.

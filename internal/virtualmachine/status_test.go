@@ -122,7 +122,9 @@ func TestJudge(t *testing.T) {
 		"being deleted":           {run, deleted, nil, "failed: it is being deleted"},
 		"stopped":                 {stop, machineIn("Halted", "Stopped"), nil, "done"},
 		"still runs":              {stop, machineIn("Halted", "Running"), instanceIn(kubevirtv1.Running), "waits"},
-		"ended":                   {stop, machineIn("Halted", "Stopped"), instanceIn(kubevirtv1.Succeeded), "done"},
+		"ended":                   {stop, machineIn("Manual", "Stopped"), instanceIn(kubevirtv1.Succeeded), "done"},
+		"ended, and about to go":  {stop, machineIn("Halted", "Stopped"), instanceIn(kubevirtv1.Succeeded), "waits"},
+		"ended, and goes":         {stop, machineIn("Manual", "Stopping"), ending, "waits"},
 	} {
 		v := test.goal.judge(test.vm, test.vmi)
 		got := "waits"

@@ -53,7 +53,7 @@ func (r *Resource) unlisted(ctx context.Context, vm *kubevirtv1.VirtualMachine, 
 		snapshot, kept := listed[name]
 		if kept {
 			diags.AddWarning("Volume is kept", fmt.Sprintf("The volume %q of the ejected medium is not deleted, although auto_delete is set for its disk: the snapshot %q of the machine "+
-				"has it, and without it Harvester could not finish the deletion of the machine one day.\n\nDelete the snapshot in Harvester, then the volume, if they are not needed any more.",
+				"has it, and Harvester could not delete the machine one day if the volume were gone.\n\nDelete the snapshot in Harvester, then the volume, if they are not needed any more.",
 				tfbase.ID(vm.Namespace, name), tfbase.ID(vm.Namespace, snapshot)))
 		}
 		return kept

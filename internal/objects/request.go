@@ -31,6 +31,14 @@ type DescribedError struct{ Diagnostics diag.Diagnostics }
 // Error is the general part of it.
 func (d *DescribedError) Error() string { return d.Diagnostics[0].Summary() }
 
+// Described is an error that has these diagnostics, if one of them is an error.
+func Described(diags diag.Diagnostics) error {
+	if !diags.HasError() {
+		return nil
+	}
+	return &DescribedError{Diagnostics: diags}
+}
+
 // Failed describes an error, unless that was done already. See diagnose.API.
 func Failed(doing, title, left string, err error) diag.Diagnostics {
 	if known, ok := errors.AsType[*DescribedError](err); ok {

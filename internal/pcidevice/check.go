@@ -11,7 +11,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
@@ -24,49 +23,27 @@ import (
 var nodes = schema.GroupVersionResource{Version: "v1", Resource: "nodes"}
 
 // check looks at everything that would keep the device from what is planned (pcidevices, pkg/webhook/pcideviceclaim.go).
-func (r *Resource) check(ctx context.Context, plan *model, applying bool) (diags diag.Diagnostics) {
-	left := ""
-	if applying {
-		left = tfbase.NothingDone
-	}
-	seen, err := look(ctx, r.Session, plan.Name.ValueString())
-	switch {
-	case kube.Unserved(err):
-		return diag.Diagnostics{withoutAddon(plan.title(), left)}
-	case apierrors.IsNotFound(err) && !applying:
-		// Terraform plans what a refresh removed before it destroys, so that an error would block the destruction.
-		return session.Warnings(r.unknown(ctx, plan, left))
-	case apierrors.IsNotFound(err):
-		return diag.Diagnostics{r.unknown(ctx, plan, left)}
-	case err != nil && applying:
-		return unreadable(plan, left, err)
-	case err != nil:
-		return r.Session.Unchecked(err)
-	}
-	switch enabled := plan.PassthroughEnabled; {
+func check(ctx context.Context, c *tfbase.Checking[*model], seen *sight) (diags diag.Diagnostics) {
+	switch enabled := c.Plan.PassthroughEnabled; {
 	case enabled.IsNull() || enabled.IsUnknown() || enabled.ValueBool() == seen.claimed():
 		return nil
 	case enabled.ValueBool():
-		return r.checkEnabling(ctx, plan, seen, left)
-	case applying:
+		return checkEnabling(ctx, c, seen)
+	case c.Applying:
 		return nil // the request itself tells
 	}
-	if titles, err := users(ctx, r.Session, plan.Name.ValueString()); err == nil && len(titles) > 0 {
-		found := usedBy(ctx, r.Session, plan, "That is well if this run takes it from them.", nil)
+	if titles, err := users(ctx, c.Session, c.Plan.Name.ValueString()); err == nil && len(titles) > 0 {
+		found := usedBy(ctx, c.Session, c.Plan, "That is well if this run takes it from them.", nil)
 		diags.AddAttributeWarning(path.Root("passthrough_enabled"), found.Summary(), found.Detail())
 	}
 	return diags
 }
 
-func unreadable(plan *model, left string, err error) diag.Diagnostics {
-	return diag.Diagnostics{diagnose.API("look at", plan.title(), left, err)}
-}
-
-// unknown names the devices that there are: the name begins with the one of a node, which may be wrong as well.
-func (r *Resource) unknown(ctx context.Context, plan *model, left string) diag.Diagnostic {
+// missing names the devices that there are: the name begins with the one of a node, which may be wrong as well.
+func missing(ctx context.Context, s *session.Session, plan *model, left string) diag.Diagnostic {
 	name := plan.Name.ValueString()
 	var same, of []string
-	all, _ := devicesOf(r.Session).RecentAll(ctx, "") // without it the message is shorter
+	all, _ := devicesOf(s).RecentAll(ctx, "") // without it the message is shorter
 	seen := map[string]bool{}
 	for _, device := range all {
 		node := device.Status.NodeName
@@ -86,20 +63,20 @@ func (r *Resource) unknown(ctx context.Context, plan *model, left string) diag.D
 		fmt.Sprintf("There is no PCI device %q in the cluster. A name is that of a node and an address, as in node1-000001000.", name), hint, left))
 }
 
-func (r *Resource) checkEnabling(ctx context.Context, plan *model, seen *sight, left string) (diags diag.Diagnostics) {
+func checkEnabling(ctx context.Context, c *tfbase.Checking[*model], seen *sight) (diags diag.Diagnostics) {
 	at := path.Root("passthrough_enabled")
 	node := seen.device.Status.NodeName
 	if seen.device.Status.IOMMUGroup == "" {
 		diags.AddAttributeError(at, "PCI device without IOMMU group", diagnose.Paragraphs(fmt.Sprintf(
-			"The %s has no IOMMU group, so it cannot be passed through.", plan.title()), left, "Enable IOMMU (VT-d, AMD-Vi) in the firmware of the node "+node+", if the device can do it at all."))
+			"The %s has no IOMMU group, so it cannot be passed through.", c.Plan.title()), c.Left(), "Enable IOMMU (VT-d, AMD-Vi) in the firmware of the node "+node+", if the device can do it at all."))
 		return diags
 	}
-	children, err := devicesOf(r.Session).List(ctx, "", api.LabelParentGPU+"="+plan.Name.ValueString())
+	children, err := devicesOf(c.Session).List(ctx, "", api.LabelParentGPU+"="+c.Plan.Name.ValueString())
 	if err == nil && len(children) > 0 {
 		diags.AddAttributeError(at, "PCI device has vGPUs", diagnose.Paragraphs(fmt.Sprintf(
-			"The %s is divided into virtual GPUs, so it cannot be passed through as a whole.", plan.title()), left, "Disable them first (SR-IOV GPU devices in Harvester's dashboard)."))
+			"The %s is divided into virtual GPUs, so it cannot be passed through as a whole.", c.Plan.title()), c.Left(), "Disable them first (SR-IOV GPU devices in Harvester's dashboard)."))
 	}
-	if machine, err := kube.For[corev1.Node](r.Session.Client, nodes, "Node").Recent(ctx, "", node); err == nil && !ready(machine) {
+	if machine, err := kube.For[corev1.Node](c.Session.Client, nodes, "Node").Recent(ctx, "", node); err == nil && !ready(machine) {
 		diags.AddAttributeWarning(at, "Node not ready", fmt.Sprintf("The node %s is not ready. Its agent passes the device through, so apply may wait until its time limit.", node))
 	}
 	return diags

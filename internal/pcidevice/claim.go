@@ -39,6 +39,8 @@ func claimsOf(s *session.Session) kube.Resource[api.PCIDeviceClaim] {
 	return kube.For[api.PCIDeviceClaim](s.Client, api.PCIDeviceClaims, "PCIDeviceClaim")
 }
 
+type switching = tfbase.Switching[*model, *sight]
+
 // look reads a device, its claim, and the others of its IOMMU group.
 func look(ctx context.Context, s *session.Session, name string) (*sight, error) {
 	device, err := devicesOf(s).Get(ctx, "", name)
@@ -87,53 +89,61 @@ func madeWith(ctx context.Context, private tfbase.Private, made maker) diag.Diag
 	return private.SetKey(ctx, keyMaker, text)
 }
 
-// enable makes the claim, goes on with one that an interrupted apply made, or leaves one of others as it is: Harvester
+// enable makes the claim and waits until its agent has followed it. The device is in the state before the wait begins.
+func enable(ctx context.Context, s *switching) diag.Diagnostics {
+	claim, finish, diags := claimed(ctx, s)
+	defer finish()
+	if diags.HasError() {
+		return diags
+	}
+	if diags.Append(s.Save(ctx)...); !diags.HasError() {
+		diags.Append(awaitEnabled(ctx, s.Session, s.Plan, claim)...)
+	}
+	return diags
+}
+
+// claimed makes the claim, goes on with one that an interrupted apply made, or leaves one of others as it is: Harvester
 // makes claims itself, for the other devices of an IOMMU group.
-func (r *Resource) enable(ctx context.Context, plan, state *model, private tfbase.Private) (*api.PCIDeviceClaim, func(), diag.Diagnostics) {
+func claimed(ctx context.Context, s *switching) (*api.PCIDeviceClaim, func(), diag.Diagnostics) {
 	none := func() {}
-	seen, err := look(ctx, r.Session, plan.Name.ValueString())
+	seen, err := look(ctx, s.Session, s.Plan.Name.ValueString())
 	if err != nil {
-		return nil, none, objects.Failed("pass through", plan.title(), tfbase.NothingDone, err)
+		return nil, none, objects.Failed("pass through", s.Plan.title(), tfbase.NothingDone, err)
 	}
 	if seen.claimed() && !objects.Unfinished(seen.claim) {
-		claim, diags := r.describe(ctx, plan, state, seen.claim)
-		if made := madeBy(ctx, private); state == nil || !state.PassthroughEnabled.ValueBool() && made.UID != seen.claim.UID {
-			diags.Append(madeWith(ctx, private, maker{Foreign: true})...)
+		claim, diags := describe(ctx, s, seen.claim)
+		if made := madeBy(ctx, s.Private); s.State == nil || !s.State.PassthroughEnabled.ValueBool() && made.UID != seen.claim.UID {
+			diags.Append(madeWith(ctx, s.Private, maker{Foreign: true})...)
 		}
 		return claim, none, diags
 	}
-	wanted, diags := claimFor(ctx, plan, seen.device)
+	wanted, diags := claimFor(ctx, s.Plan, seen.device)
 	if diags.HasError() {
 		return nil, none, diags
 	}
-	creation := objects.Creating(r.Session.Hub, claimsOf(r.Session), plan.title(), wanted)
+	creation := objects.Creating(s.Session.Hub, claimsOf(s.Session), s.Plan.title(), wanted)
 	creation.Left = tfbase.NothingDone
-	creation.Foreign = objects.Foreign{Type: Type, ID: plan.Name.ValueString(), One: "a claim of a PCI device", Short: "device"}
+	creation.Foreign = objects.Foreign{Type: Type, ID: s.Plan.Name.ValueString(), One: "a claim of a PCI device", Short: "device"}
 	creation.Intent = objects.Fingerprint(wanted.Name)
 	claim, finish, more := creation.Run(ctx)
 	if diags.Append(more...); !diags.HasError() {
-		diags.Append(madeWith(ctx, private, maker{UID: claim.UID})...)
+		diags.Append(madeWith(ctx, s.Private, maker{UID: claim.UID})...)
 	}
 	return claim, finish, diags
 }
 
 // describe gives a claim that exists the planned description, tags and labels.
-func (r *Resource) describe(ctx context.Context, plan, state *model, claim *api.PCIDeviceClaim) (*api.PCIDeviceClaim, diag.Diagnostics) {
-	before := tfbase.Metadata{}
-	if state != nil {
-		before = state.Metadata()
+func describe(ctx context.Context, s *switching, claim *api.PCIDeviceClaim) (*api.PCIDeviceClaim, diag.Diagnostics) {
+	if len(s.Metadata) == 0 {
+		return claim, nil
 	}
-	metadata, diags := tfbase.Patch(ctx, before, plan.Metadata())
-	if diags.HasError() || len(metadata) == 0 {
-		return claim, diags
-	}
-	patched, err := kube.Retry(ctx, func(ctx context.Context) (*api.PCIDeviceClaim, error) {
-		return claimsOf(r.Session).Patch(ctx, "", claim.Name, objects.With(map[string]any{"metadata": metadata}, claim.UID))
+	described, err := kube.Retry(ctx, func(ctx context.Context) (*api.PCIDeviceClaim, error) {
+		return claimsOf(s.Session).Patch(ctx, "", claim.Name, objects.With(map[string]any{"metadata": s.Metadata}, claim.UID))
 	})
 	if err != nil {
-		return claim, objects.ChangeFailed(plan.title(), err)
+		return claim, objects.ChangeFailed(s.Plan.title(), err)
 	}
-	return patched, diags
+	return described, nil
 }
 
 // claimFor is the claim of a device. Its controllers look at the first owner.
@@ -147,9 +157,12 @@ func claimFor(ctx context.Context, plan *model, device *api.PCIDevice) (*api.PCI
 	return claim, diags
 }
 
-// settle takes the mark of an interrupted creation off.
-func settle(ctx context.Context, s *session.Session, claim *api.PCIDeviceClaim) {
-	objects.Settle(ctx, claim, func(ctx context.Context, claim *api.PCIDeviceClaim, metadata map[string]any) (*api.PCIDeviceClaim, error) {
+// settle takes the mark of an interrupted creation off the claim.
+func settle(ctx context.Context, s *session.Session, seen *sight) {
+	if seen.claim == nil {
+		return
+	}
+	objects.Settle(ctx, seen.claim, func(ctx context.Context, claim *api.PCIDeviceClaim, metadata map[string]any) (*api.PCIDeviceClaim, error) {
 		return claimsOf(s).Patch(ctx, "", claim.Name, map[string]any{"metadata": metadata})
 	})
 }

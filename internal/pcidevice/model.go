@@ -59,8 +59,8 @@ type sight struct {
 // claimed says that the device is, or is about to be, passed through.
 func (s *sight) claimed() bool { return s.claim != nil && s.claim.DeletionTimestamp == nil }
 
-// fill takes over what the cluster has. Description, tags and labels are those of the claim; without one they stay as configured.
-func (m *model) fill(ctx context.Context, s *sight) diag.Diagnostics {
+// Fill takes over what the cluster has. Description, tags and labels are those of the claim; without one they stay as configured.
+func (m *model) Fill(ctx context.Context, s *sight) diag.Diagnostics {
 	imported := m.State.IsNull()
 	if s.claimed() {
 		metadata := m.Metadata().Read(s.claim, imported)
@@ -125,8 +125,8 @@ func deviceSchema() schema.Schema {
 	}
 }
 
-// stirs names what the change of the passthrough moves; a change of the name, everything.
-func (m *model) stirs(state *model) []string {
+// Stirs names what the change of the passthrough moves; a change of the name, everything.
+func (m *model) Stirs(state *model) []string {
 	switch {
 	case !m.Name.Equal(state.Name):
 		return tfbase.Observed(deviceSchema())

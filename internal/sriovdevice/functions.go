@@ -23,43 +23,27 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
-// check finds the card, and what keeps it from having another number of virtual functions.
-func (r *Resource) check(ctx context.Context, plan *model, applying bool) (*api.SRIOVNetworkDevice, diag.Diagnostics) {
-	left := ""
-	if applying {
-		left = tfbase.NothingDone
-	}
-	card, err := cardsOf(r.Session).Get(ctx, "", plan.Name.ValueString())
-	switch {
-	case kube.Unserved(err):
-		return nil, diag.Diagnostics{withoutAddon(plan.title(), left)}
-	case apierrors.IsNotFound(err) && !applying:
-		// Terraform plans what a refresh removed before it destroys, so that an error would block the destruction.
-		return nil, session.Warnings(r.unknown(ctx, plan, left))
-	case apierrors.IsNotFound(err):
-		return nil, diag.Diagnostics{r.unknown(ctx, plan, left)}
-	case err != nil && applying:
-		return nil, diag.Diagnostics{diagnose.API("look at", plan.title(), left, err)}
-	case err != nil:
-		return nil, r.Session.Unchecked(err)
-	}
-	wanted := plan.VirtualFunctions
+type switching = tfbase.Switching[*model, *api.SRIOVNetworkDevice]
+
+// check finds what keeps the card from having another number of virtual functions.
+func check(ctx context.Context, c *tfbase.Checking[*model], card *api.SRIOVNetworkDevice) diag.Diagnostics {
+	wanted := c.Plan.VirtualFunctions
 	if wanted.IsNull() || wanted.IsUnknown() || wanted.ValueInt64() == card.Spec.NumVFs || !enabled(card) {
-		return card, nil
+		return nil
 	}
-	claimed, err := claims(ctx, r.Session, card)
+	claimed, err := claims(ctx, c.Session, card)
 	if err != nil || len(claimed) == 0 {
-		return card, r.Session.Unchecked(err)
+		return c.Session.Unchecked(err)
 	}
-	return card, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("virtual_functions"), "Virtual functions in use", diagnose.Paragraphs(
+	return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("virtual_functions"), "Virtual functions in use", diagnose.Paragraphs(
 		fmt.Sprintf("The %s has %d virtual functions, and another number is reached by way of 0. But some of them are passed through:\n%s",
-			plan.title(), card.Spec.NumVFs, strings.Join(claimed, "\n")), left, "End their passthrough (harvester_pcidevice) in an apply before this one."))}
+			c.Plan.title(), card.Spec.NumVFs, strings.Join(claimed, "\n")), c.Left(), "End their passthrough (harvester_pcidevice) in an apply before this one."))}
 }
 
-// unknown names the cards that there are.
-func (r *Resource) unknown(ctx context.Context, plan *model, left string) diag.Diagnostic {
+// missing names the cards that there are.
+func missing(ctx context.Context, s *session.Session, plan *model, left string) diag.Diagnostic {
 	var lines []string
-	all, _ := cardsOf(r.Session).RecentAll(ctx, "") // without it the message is shorter
+	all, _ := cardsOf(s).RecentAll(ctx, "") // without it the message is shorter
 	for _, card := range all {
 		lines = append(lines, "  - "+card.Name)
 	}
@@ -94,22 +78,17 @@ func claims(ctx context.Context, s *session.Session, card *api.SRIOVNetworkDevic
 }
 
 // describe gives the card the planned description, tags and labels, and returns it as it is then.
-func describe(ctx context.Context, s *session.Session, plan, state *model, card *api.SRIOVNetworkDevice) (*api.SRIOVNetworkDevice, diag.Diagnostics) {
-	before := tfbase.Metadata{}
-	if state != nil {
-		before = state.Metadata()
-	}
-	metadata, diags := tfbase.Patch(ctx, before, plan.Metadata())
-	if diags.HasError() || len(metadata) == 0 {
-		return card, diags
+func describe(ctx context.Context, s *switching, card *api.SRIOVNetworkDevice) (*api.SRIOVNetworkDevice, diag.Diagnostics) {
+	if len(s.Metadata) == 0 {
+		return card, nil
 	}
 	described, err := kube.Retry(ctx, func(ctx context.Context) (*api.SRIOVNetworkDevice, error) {
-		return cardsOf(s).Patch(ctx, "", plan.Name.ValueString(), map[string]any{"metadata": metadata})
+		return cardsOf(s.Session).Patch(ctx, "", card.Name, map[string]any{"metadata": s.Metadata})
 	})
 	if err != nil {
-		return card, objects.ChangeFailed(plan.title(), err)
+		return card, objects.ChangeFailed(s.Plan.title(), err)
 	}
-	return described, diags
+	return described, nil
 }
 
 // reach brings the card to a number of virtual functions. The kernel takes another number only when there are none, so the

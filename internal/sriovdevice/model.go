@@ -39,8 +39,8 @@ type model struct {
 
 func (m *model) title() string { return tfbase.Title(what, m) }
 
-// fill takes over what the cluster has.
-func (m *model) fill(ctx context.Context, card *api.SRIOVNetworkDevice) (diags diag.Diagnostics) {
+// Fill takes over what the cluster has.
+func (m *model) Fill(ctx context.Context, card *api.SRIOVNetworkDevice) (diags diag.Diagnostics) {
 	metadata := m.Metadata().Read(card, m.State.IsNull())
 	m.Description, m.Tags, m.Labels = metadata.Description, metadata.Tags, metadata.Labels
 	m.ID, m.Name = types.StringValue(card.Name), types.StringValue(card.Name)
@@ -117,8 +117,8 @@ func cardSchema() schema.Schema {
 	}
 }
 
-// stirs names what another number of virtual functions moves; a change of the name, everything.
-func (m *model) stirs(state *model) []string {
+// Stirs names what another number of virtual functions moves; a change of the name, everything.
+func (m *model) Stirs(state *model) []string {
 	switch {
 	case !m.Name.Equal(state.Name):
 		return tfbase.Observed(cardSchema())

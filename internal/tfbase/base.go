@@ -1,7 +1,7 @@
 // Copyright (c) the terraform-provider-harvester authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package tfbase is the frame of resources and data sources: a simple kind is declared (see Kind), its
+// Package tfbase is the frame of resources and data sources: a simple kind is declared (see Kind and Device), its
 // resource and its data source follow. It also has what every kind shares: the attributes of an object,
 // time limits, ids, and states written by the official provider.
 package tfbase

@@ -91,6 +91,7 @@ func built(commit string, info *debug.BuildInfo) string {
 func serve(debugged bool) {
 	end := func() {}
 	if !debugged {
+		provider.LogLevels()
 		end = objects.KeepMarks(objects.StateKept)
 		go exitWithTerraform()
 		// CI ends all processes of a job at once. Terraform then interrupts its providers in good order.

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -59,7 +61,7 @@ func (e *estate) serve(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Query().Get("watch") != "":
 		e.watch(w, r, collection)
 	default:
-		e.list(w, collection)
+		e.list(w, r, collection)
 	}
 }
 
@@ -124,16 +126,22 @@ func merged(object, patch map[string]any) map[string]any {
 	return result
 }
 
-func (e *estate) list(w http.ResponseWriter, collection string) {
+// list answers page by page if it is asked to, in the order of names.
+func (e *estate) list(w http.ResponseWriter, r *http.Request, collection string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	items := []any{}
-	for _, object := range e.objects[collection] {
-		items = append(items, object)
+	objects, begin, metadata := e.objects[collection], r.URL.Query().Get("continue"), map[string]any{"resourceVersion": strconv.Itoa(e.version)}
+	names := slices.Sorted(maps.Keys(objects))
+	names = names[sort.SearchStrings(names, begin):]
+	if limit, err := strconv.Atoi(r.URL.Query().Get("limit")); err == nil && limit > 0 && limit < len(names) {
+		metadata["continue"] = names[limit]
+		names = names[:limit]
 	}
-	answer(w, http.StatusOK, map[string]any{
-		"apiVersion": "v1", "kind": "List", "metadata": map[string]any{"resourceVersion": strconv.Itoa(e.version)}, "items": items,
-	})
+	items := make([]any, 0, len(names))
+	for _, name := range names {
+		items = append(items, objects[name])
+	}
+	answer(w, http.StatusOK, map[string]any{"apiVersion": "v1", "kind": "List", "metadata": metadata, "items": items})
 }
 
 func (e *estate) create(w http.ResponseWriter, r *http.Request, collection string) {

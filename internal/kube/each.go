@@ -11,10 +11,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
 )
 
-// pageSize is how many objects one request of Each asks for.
-const pageSize = 250
+// pageSize is how many objects one request for a list asks for, as many as kubectl does.
+const pageSize = 500
 
 // Selection is which objects Each finds. What is empty selects nothing: without a namespace these are the objects of
 // all namespaces, or those that have none.
@@ -23,11 +24,15 @@ type Selection struct{ Namespace, Labels, Fields string }
 // Each goes through the objects of a kind, page by page, in the order of namespaces and names. The next page is asked for
 // when it is needed. It ends with the first error, which is the API's.
 func (c *Client) Each(ctx context.Context, gvr schema.GroupVersionResource, selection Selection) iter.Seq2[*unstructured.Unstructured, error] {
+	return each(ctx, c.dynamic.Resource(gvr).Namespace(selection.Namespace), metav1.ListOptions{LabelSelector: selection.Labels, FieldSelector: selection.Fields})
+}
+
+func each(ctx context.Context, from dynamic.ResourceInterface, options metav1.ListOptions) iter.Seq2[*unstructured.Unstructured, error] {
+	options.Limit = pageSize
 	return func(yield func(*unstructured.Unstructured, error) bool) {
-		options := metav1.ListOptions{LabelSelector: selection.Labels, FieldSelector: selection.Fields, Limit: pageSize}
 		seen := map[string]bool{}
 		for {
-			page, err := c.dynamic.Resource(gvr).Namespace(selection.Namespace).List(ctx, options)
+			page, err := from.List(ctx, options)
 			switch {
 			case apierrors.IsResourceExpired(err) && options.Continue != "": // whoever reads is slow; what was seen is left out below
 				options.Continue = ""

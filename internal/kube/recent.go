@@ -4,6 +4,7 @@
 package kube
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/client-go/dynamic"
 )
 
@@ -49,7 +51,7 @@ func (r Resource[T]) Listed(ctx context.Context, namespace, name string) (*T, er
 	if !found {
 		return nil, apierrors.NewNotFound(r.gvr.GroupResource(), name)
 	}
-	return Decode[T](object)
+	return decodeStored[T](object)
 }
 
 // scope is what one list covers.
@@ -109,20 +111,46 @@ type list struct {
 	begun time.Time
 	once  sync.Once
 
-	objects map[string]*unstructured.Unstructured
+	objects map[string]stored
 	err     error
 }
 
-func (l *list) read(ctx context.Context, from dynamic.ResourceInterface) (map[string]*unstructured.Unstructured, error) {
+func (l *list) read(ctx context.Context, from dynamic.ResourceInterface) (map[string]stored, error) {
 	l.once.Do(func() {
-		var found *unstructured.UnstructuredList
-		if found, l.err = from.List(ctx, metav1.ListOptions{}); l.err != nil {
-			return
-		}
-		l.objects = make(map[string]*unstructured.Unstructured, len(found.Items))
-		for i := range found.Items {
-			l.objects[found.Items[i].GetName()] = &found.Items[i]
+		l.objects = map[string]stored{}
+		for object, err := range each(ctx, from, metav1.ListOptions{}) {
+			if err == nil {
+				l.objects[object.GetName()], err = store(object)
+			}
+			if err != nil {
+				l.err = err
+				return
+			}
 		}
 	})
 	return l.objects, l.err
+}
+
+// stored is an object as JSON. A list outlives most uses of it, and in the form that the dynamic client has it would take ten
+// times the memory, in small pieces, all of which each collection of garbage has to look at.
+type stored []byte
+
+func store(object *unstructured.Unstructured) (stored, error) {
+	found, _, _ := unstructured.NestedFieldNoCopy(object.Object, "metadata", "managedFields")
+	managers, _ := found.([]any)
+	for _, manager := range managers {
+		if manager, ok := manager.(map[string]any); ok {
+			delete(manager, "fieldsV1") // often half of the object, and nothing here reads it
+		}
+	}
+	encoded, err := object.MarshalJSON()
+	return bytes.Clone(encoded), err // without the room that encoding left
+}
+
+func decodeStored[T any](s stored) (*T, error) {
+	object := &unstructured.Unstructured{}
+	if err := json.Unmarshal(s, &object.Object); err != nil {
+		return nil, err
+	}
+	return Decode[T](object)
 }

@@ -29,7 +29,7 @@ func (r Resource[T]) RecentAll(ctx context.Context, namespace string) ([]T, erro
 	}
 	objects := make([]T, 0, len(found))
 	for _, name := range slices.Sorted(maps.Keys(found)) {
-		object, err := Decode[T](found[name])
+		object, err := decodeStored[T](found[name])
 		if err != nil {
 			return nil, err
 		}

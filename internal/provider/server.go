@@ -79,7 +79,9 @@ func during[Q, A any](ctx context.Context, request Q, serve func(context.Context
 // lent is a context for as long as its request takes. The framework keeps the contexts of all requests (proto6server,
 // registerContext) to cancel them when Terraform stops the provider, and with them what they hold: a plan of 5000 resources
 // had 250 MiB of that in the end.
-type lent struct{ context atomic.Pointer[context.Context] }
+type lent struct {
+	context atomic.Pointer[context.Context]
+}
 
 var over = func() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -257,3 +257,8 @@ func (c *Cluster) Ask(t *testing.T, method, path string, body []byte) []byte {
 	}
 	return text
 }
+
+// Said matches a message as Terraform shows it: each space of the pattern may be where a line was broken.
+func Said(pattern string) *regexp.Regexp {
+	return regexp.MustCompile(`(?s)` + strings.ReplaceAll(pattern, " ", `\s+(?:│\s+)?`))
+}

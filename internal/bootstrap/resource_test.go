@@ -138,10 +138,10 @@ func TestAccBootstrap_interrupted(t *testing.T) {
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: acctest.Factories,
 		Steps: []resource.TestStep{
-			{Config: f.config(password("short")), ExpectError: regexp.MustCompile(`(?s)Refused by Harvester.*at least 12\s+characters`)},
-			{PreConfig: func() { f.fault(`{"refuseChange":"no: ` + first + `"}`) }, Config: f.config(password(first)), ExpectError: regexp.MustCompile(`(?s)no:\s+\*\*\*`)},
-			{PreConfig: func() { f.fault(`{"noKubeconfig":true}`) }, Config: f.config(password(first)), ExpectError: regexp.MustCompile(`(?s)failed to generate.*password is set`)},
-			{PreConfig: func() { f.fault(`{}`) }, Config: f.config(password(second) + "  initial_password = \"wrong password\"\n"), ExpectError: regexp.MustCompile(`(?s)Not authorized.*initial_password`)},
+			{Config: f.config(password("short")), ExpectError: acctest.Said(`Refused by Harvester.*at least 12\s+characters`)},
+			{PreConfig: func() { f.fault(`{"refuseChange":"no: ` + first + `"}`) }, Config: f.config(password(first)), ExpectError: acctest.Said(`no:\s+\*\*\*`)},
+			{PreConfig: func() { f.fault(`{"noKubeconfig":true}`) }, Config: f.config(password(first)), ExpectError: acctest.Said(`failed to generate.*password is set`)},
+			{PreConfig: func() { f.fault(`{}`) }, Config: f.config(password(second) + "  initial_password = \"wrong password\"\n"), ExpectError: acctest.Said(`Not authorized.*initial_password`)},
 			{
 				PreConfig: func() { f.fault(`{"newLogin":true}`) }, // where Rancher 2.13 has it
 				Config:    f.config(password(first)), ConfigStateChecks: []statecheck.StateCheck{expect("should_update_password", knownvalue.Bool(false))}, Check: f.is(first, 0),
@@ -184,13 +184,13 @@ func TestAccBootstrap_refused(t *testing.T) {
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: acctest.Factories,
 		Steps: []resource.TestStep{
-			{Config: f.config(password(first)), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)File in use.*another cluster.*overwrite`)},
-			{Config: plain, PlanOnly: true, ExpectError: regexp.MustCompile(`Provider not in bootstrap mode`)},
+			{Config: f.config(password(first)), PlanOnly: true, ExpectError: acctest.Said(`File in use.*another cluster.*overwrite`)},
+			{Config: plain, PlanOnly: true, ExpectError: acctest.Said(`Provider not in bootstrap mode`)},
 			{
 				Config:      f.config(password(first)) + "resource \"harvester_ssh_key\" \"a\" {\n  name = \"a\"\n  public_key = \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHHnG2Z2f9WjDhCoCWXgi8CIa8Lz8QSQ8SJcVBrR1Jd2\"\n}\n",
-				ExpectError: regexp.MustCompile(`Provider in bootstrap mode`),
+				ExpectError: acctest.Said(`Provider in bootstrap mode`),
 			},
-			{Config: strings.Replace(f.config(password(first)), "bootstrap = true", "bootstrap = true\n  kubeconfig = \"x\"", 1), ExpectError: regexp.MustCompile(`Contradicting arguments`)},
+			{Config: strings.Replace(f.config(password(first)), "bootstrap = true", "bootstrap = true\n  kubeconfig = \"x\"", 1), ExpectError: acctest.Said(`Contradicting arguments`)},
 			{Config: f.config(password(first) + "  overwrite = true\n"), Check: f.is(first, 3)},
 		},
 	})

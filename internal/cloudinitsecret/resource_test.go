@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -249,7 +248,7 @@ func TestAccCloudInitSecret_importedMatchesEitherForm(t *testing.T) {
 				Steps: []resource.TestStep{
 					{
 						Config:      secret(name, arguments),
-						ExpectError: regexp.MustCompile(`(?s)already exists.*terraform import\s+harvester_cloudinit_secret\.<name>\s+default/` + name),
+						ExpectError: acctest.Said(`already exists.*terraform import\s+harvester_cloudinit_secret\.<name>\s+default/` + name),
 					},
 					{
 						Config:           secret(name, arguments) + fmt.Sprintf("import {\n  to = %s\n  id = \"default/%s\"\n}\n", address, name),
@@ -280,14 +279,14 @@ func TestAccCloudInitSecret_importedStays(t *testing.T) {
 			},
 			{
 				Config:      secret(name, argument("user_data", "")),
-				ExpectError: regexp.MustCompile(`(?s)Imported data would be emptied.*user_data += ""`),
+				ExpectError: acctest.Said(`Imported data would be emptied.*user_data += ""`),
 			},
 			{
 				Config: secret(name, argument("user_data", "#!other")),
 				Check:  c.holds(name, map[string]string{"userdata": "#!other", "networkdata": "version: 2"}),
 			},
 			{Config: secret(name, argument("user_data", "")), Check: c.holds(name, map[string]string{"networkdata": "version: 2"})},
-			{Config: secret(name, argument("network_data", "")), ExpectError: regexp.MustCompile(`(?s)Imported data would be emptied.*network_data += ""`)},
+			{Config: secret(name, argument("network_data", "")), ExpectError: acctest.Said(`Imported data would be emptied.*network_data += ""`)},
 		},
 	})
 }
@@ -304,7 +303,7 @@ func TestAccCloudInitSecret_takesOverItsOwn(t *testing.T) {
 		Steps: []resource.TestStep{
 			{Config: secret(name, argument("user_data", "#!other"))},
 			{Config: "removed {\n  from = harvester_cloudinit_secret.test\n  lifecycle {\n    destroy = false\n  }\n}\n"},
-			{Config: secret(name, argument("user_data", "#!other")), ExpectError: regexp.MustCompile(`already exists`)},
+			{Config: secret(name, argument("user_data", "#!other")), ExpectError: acctest.Said(`already exists`)},
 			{PreConfig: abandon, Config: secret(name, argument("user_data", script)+"labels = { late = \"yes\" }"), Check: func(*terraform.State) error {
 				live, err := c.secrets.Get(context.Background(), "default", name)
 				if err == nil && live.Labels["late"] != "yes" {
@@ -323,7 +322,7 @@ func TestAccCloudInitSecret_refused(t *testing.T) {
 	t.Parallel()
 	acctest.Shared(t)
 	step := func(arguments, want string) resource.TestStep {
-		return resource.TestStep{Config: secret("refused", arguments), PlanOnly: true, ExpectError: regexp.MustCompile(want)}
+		return resource.TestStep{Config: secret("refused", arguments), PlanOnly: true, ExpectError: acctest.Said(want)}
 	}
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: acctest.Factories,
@@ -393,7 +392,7 @@ func TestAccCloudInitSecret_dataSource(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		Steps: []resource.TestStep{
 			{Config: data(name), ConfigStateChecks: checks},
-			{Config: data(name + "-missing"), ExpectError: regexp.MustCompile(`Not found`)},
+			{Config: data(name + "-missing"), ExpectError: acctest.Said(`Not found`)},
 		},
 	})
 }

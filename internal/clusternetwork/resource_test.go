@@ -6,7 +6,6 @@ package clusternetwork_test
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -155,7 +154,7 @@ func TestAccClusterNetwork_management(t *testing.T) {
 			return err
 		},
 		Steps: []resource.TestStep{
-			{Config: config("mgmt", ""), ExpectError: regexp.MustCompile(`(?s)already\s+exists.*terraform import\s+harvester_clusternetwork.<name> mgmt`)},
+			{Config: config("mgmt", ""), ExpectError: acctest.Said(`already\s+exists.*terraform import\s+harvester_clusternetwork.<name> mgmt`)},
 			{Config: config("mgmt", ""), ResourceName: address, ImportState: true, ImportStateId: "mgmt", ImportStatePersist: true},
 			{ // 0 and 1500 are the same, so that the networks of other tests do not notice
 				Config:            config("mgmt", "mtu = 0"),
@@ -183,7 +182,7 @@ func TestAccClusterNetwork_refused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			resource.Test(t, resource.TestCase{ProtoV6ProviderFactories: acctest.Factories, Steps: []resource.TestStep{
-				{Config: test.config, PlanOnly: true, ExpectError: regexp.MustCompile(test.want)},
+				{Config: test.config, PlanOnly: true, ExpectError: acctest.Said(test.want)},
 			}})
 		})
 	}
@@ -209,7 +208,7 @@ func TestAccClusterNetwork_inUse(t *testing.T) {
 						return err == nil && network.Labels[api.LabelNetworkType] != ""
 					})
 				},
-				Config: "# none", ExpectError: regexp.MustCompile(`(?s)Cluster network in use.*network default/` + name),
+				Config: "# none", ExpectError: acctest.Said(`Cluster network in use.*network default/` + name),
 			},
 			{
 				PreConfig: func() {

@@ -16,7 +16,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -376,7 +375,7 @@ func refused(output string, err error, wants string) error {
 	switch {
 	case err == nil:
 		return fmt.Errorf("it succeeded, want an error with %q", wants)
-	case !regexp.MustCompile(`(?i)` + wants).MatchString(output + " (" + err.Error() + ")"):
+	case !acctest.Said(`(?i)` + wants).MatchString(output + " (" + err.Error() + ")"):
 		return fmt.Errorf("want an error with %q, got %w: %s", wants, err, output)
 	}
 	return nil

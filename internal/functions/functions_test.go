@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -61,7 +59,7 @@ func TestAccFunctions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			step := resource.TestStep{Config: fmt.Sprintf("output \"it\" {\n  value = provider::harvester::%s\n}\n", test.call)}
 			if test.says != "" {
-				step.ExpectError = regexp.MustCompile(strings.ReplaceAll(test.says, " ", `\s+`)) // Terraform breaks lines
+				step.ExpectError = acctest.Said(test.says)
 			} else {
 				step.ConfigStateChecks = []statecheck.StateCheck{statecheck.ExpectKnownOutputValue("it", knownvalue.ObjectExact(test.value))}
 			}

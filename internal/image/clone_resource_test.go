@@ -122,11 +122,11 @@ func TestAccEncryptedImage_roundTrip(t *testing.T) {
 			{ResourceName: decrypted, ImportState: true, ImportStateVerify: true},
 			{
 				ResourceName: encrypted, ImportState: true, ImportStateId: "default/" + name + "-d",
-				ExpectError: regexp.MustCompile(`(?s)Image of another kind.*decrypting\s+another\s+image.*terraform import\s+harvester_decrypted_image`),
+				ExpectError: acctest.Said(`Image of another kind.*decrypting\s+another\s+image.*terraform import\s+harvester_decrypted_image`),
 			},
 			{
 				ResourceName: decrypted, ImportState: true, ImportStateId: "default/" + name,
-				ExpectError: regexp.MustCompile(`(?s)Image of another kind.*terraform import harvester_image\.<name>`),
+				ExpectError: acctest.Said(`Image of another kind.*terraform import harvester_image\.<name>`),
 			},
 			{ // a new source is a new copy, and a copy of that
 				Config: strings.Replace(both(""), `"`+name+`.img"`, `"`+name+`-2.img"`, 1),
@@ -297,11 +297,6 @@ func refusals(cluster *acctest.Cluster) map[string]refusal {
 	}
 }
 
-// spaced lets a pattern match a message that terraform has wrapped.
-func spaced(pattern string) *regexp.Regexp {
-	return regexp.MustCompile(`(?s)` + strings.ReplaceAll(pattern, " ", `\s+(?:│\s+)?`))
-}
-
 func TestAccEncryptedImage_refused(t *testing.T) {
 	t.Parallel()
 	cluster := acctest.Shared(t)
@@ -314,7 +309,7 @@ func TestAccEncryptedImage_refused(t *testing.T) {
 				more = withClass(class)
 			}
 			config := clone(test.operation, name+"-copy", literal(name), more)
-			steps := []resource.TestStep{{Config: config, PlanOnly: !test.atApply, ExpectError: spaced(test.wants)}}
+			steps := []resource.TestStep{{Config: config, PlanOnly: !test.atApply, ExpectError: acctest.Said(test.wants)}}
 			if test.atApply {
 				steps = append([]resource.TestStep{{Config: config, PlanOnly: true, ExpectNonEmptyPlan: true}}, steps...)
 			}
@@ -352,7 +347,7 @@ resource "harvester_image" "test" {
 `, name, class)
 			resource.Test(t, resource.TestCase{
 				ProtoV6ProviderFactories: acctest.Factories, CheckDestroy: gone(cluster, name+"-copy"),
-				Steps: []resource.TestStep{{Config: config, PlanOnly: true, ExpectError: spaced(test.wants)}},
+				Steps: []resource.TestStep{{Config: config, PlanOnly: true, ExpectError: acctest.Said(test.wants)}},
 			})
 		})
 	}
@@ -379,7 +374,7 @@ func TestAccEncryptedImage_looksAgainAtApply(t *testing.T) {
 			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{between(func() {
 				spoil(t, cluster, class, "CRYPTO_KEY_SIZE", nil)
 			})}},
-			ExpectError: spaced(`Encryption secret not usable.*CRYPTO_KEY_SIZE is missing`),
+			ExpectError: acctest.Said(`Encryption secret not usable.*CRYPTO_KEY_SIZE is missing`),
 		}},
 	})
 }
@@ -470,7 +465,7 @@ func TestAccEncryptedImage_takesOverItsOwn(t *testing.T) {
 		Steps: []resource.TestStep{
 			{Config: config, Check: same},
 			{Config: forget},
-			{Config: config, ExpectError: spaced(`Image already exists.*terraform import harvester_encrypted_image`)},
+			{Config: config, ExpectError: acctest.Said(`Image already exists.*terraform import harvester_encrypted_image`)},
 			{PreConfig: abandon, Config: config, Check: same},
 			{Config: forget},
 			{
@@ -479,7 +474,7 @@ func TestAccEncryptedImage_takesOverItsOwn(t *testing.T) {
 					deleteImage(t, cluster, name)
 					ready(t, cluster, name, "", "")
 				},
-				Config: config, ExpectError: spaced(`Image already exists.*terraform import harvester_encrypted_image`),
+				Config: config, ExpectError: acctest.Said(`Image already exists.*terraform import harvester_encrypted_image`),
 			},
 			{PreConfig: func() { deleteImage(t, cluster, name+"-copy") }, Config: config},
 			{ // another image in its place stays there
@@ -491,7 +486,7 @@ func TestAccEncryptedImage_takesOverItsOwn(t *testing.T) {
 				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
 					plancheck.ExpectResourceAction("harvester_encrypted_image.test", plancheck.ResourceActionReplace),
 				}},
-				ExpectError: spaced(`Image already exists`),
+				ExpectError: acctest.Said(`Image already exists`),
 			},
 		},
 	})
@@ -510,7 +505,7 @@ func TestAccDecryptedImage_convergesAfterTrouble(t *testing.T) {
 		Steps: []resource.TestStep{
 			{
 				PreConfig: func() { cluster.SetFault(t, name+"-copy", acctest.Fault{HoldProgress: &half}) },
-				Config:    config("timeouts { create = \"6s\" }"), ExpectError: spaced(`Timed out|time limit`),
+				Config:    config("timeouts { create = \"6s\" }"), ExpectError: acctest.Said(`Timed out|time limit`),
 			},
 			{PreConfig: func() { cluster.ClearFault(t, name+"-copy") }, Config: config("")},
 			{
@@ -521,7 +516,7 @@ func TestAccDecryptedImage_convergesAfterTrouble(t *testing.T) {
 			},
 			{ // the key was changed, and changed back
 				PreConfig: func() { spoil(t, cluster, class, "CRYPTO_KEY_VALUE", "other") }, Config: config("retry = 0"), Taint: []string{"harvester_decrypted_image.test"},
-				ExpectError: spaced(`Image import failed.*Put the old CRYPTO_KEY_VALUE back`),
+				ExpectError: acctest.Said(`Image import failed.*Put the old CRYPTO_KEY_VALUE back`),
 			},
 			{PreConfig: func() { spoil(t, cluster, class, "CRYPTO_KEY_VALUE", "a long passphrase") }, Config: config("")},
 			{ // somebody else began one in its place
@@ -531,7 +526,7 @@ func TestAccDecryptedImage_convergesAfterTrouble(t *testing.T) {
 					makeCopy(t, cluster, name+"-copy", api.CryptoDecrypt, name, "")
 					cluster.Await(t, name+"-copy", func(i imagestate.Image) bool { return i.State == imagestate.Cloning })
 				},
-				Config: config(""), ExpectError: spaced(`Made anew by others.*was left as it is`),
+				Config: config(""), ExpectError: acctest.Said(`Made anew by others.*was left as it is`),
 			},
 			{Config: "removed {\n  from = harvester_decrypted_image.test\n  lifecycle { destroy = false }\n}"},
 			{ // what is imported while it is incomplete is finished

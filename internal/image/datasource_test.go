@@ -48,11 +48,11 @@ func TestAccImageDataSource_finds(t *testing.T) {
 		resource.TestStep{Config: config(fmt.Sprintf("name = %q", name)), ConfigStateChecks: found},
 		resource.TestStep{Config: config(fmt.Sprintf("display_name = %q\nnamespace = \"default\"", name+".img")), ConfigStateChecks: found},
 		resource.TestStep{Config: config(fmt.Sprintf("name = %q\nwait_for_ready = true\nrequire_ready = true", name)), ConfigStateChecks: found},
-		resource.TestStep{Config: config(""), ExpectError: regexp.MustCompile(`set name or\s+display_name`)},
-		resource.TestStep{Config: config(`name = "no-such-image"`), ExpectError: regexp.MustCompile(`Image not found`)},
-		resource.TestStep{Config: config(`display_name = "no-such-image"`), ExpectError: regexp.MustCompile(`No image in the namespace "default" has the\s+display name`)},
-		resource.TestStep{Config: config(fmt.Sprintf("name = %q\ndisplay_name = \"other\"", name)), ExpectError: regexp.MustCompile(`has the\s+display name`)},
-		resource.TestStep{Config: config("name = \"no-such-image\"\nwait_for_ready = true"), ExpectError: regexp.MustCompile(`Image not found`)},
+		resource.TestStep{Config: config(""), ExpectError: acctest.Said(`set name or\s+display_name`)},
+		resource.TestStep{Config: config(`name = "no-such-image"`), ExpectError: acctest.Said(`Image not found`)},
+		resource.TestStep{Config: config(`display_name = "no-such-image"`), ExpectError: acctest.Said(`No image in the namespace "default" has the\s+display name`)},
+		resource.TestStep{Config: config(fmt.Sprintf("name = %q\ndisplay_name = \"other\"", name)), ExpectError: acctest.Said(`has the\s+display name`)},
+		resource.TestStep{Config: config("name = \"no-such-image\"\nwait_for_ready = true"), ExpectError: acctest.Said(`Image not found`)},
 	)
 }
 
@@ -72,10 +72,10 @@ func TestAccImageDataSource_waits(t *testing.T) {
 				attribute(address, "state", knownvalue.StringExact("Uploading")), attribute(address, "progress", knownvalue.Int64Exact(40)),
 			},
 		},
-		resource.TestStep{Config: config("require_ready = true"), ExpectError: regexp.MustCompile(`(?s)Image is not ready.*Uploading, 40 %.*wait_for_ready = true`)},
+		resource.TestStep{Config: config("require_ready = true"), ExpectError: acctest.Said(`Image is not ready.*Uploading, 40 %.*wait_for_ready = true`)},
 		resource.TestStep{
 			Config:      config("wait_for_ready = true\n timeouts { read = \"2s\" }"),
-			ExpectError: regexp.MustCompile(`(?s)Timed out.*last seen: Uploading, 40 %`),
+			ExpectError: acctest.Said(`Timed out.*last seen: Uploading, 40 %`),
 		},
 		resource.TestStep{
 			PreConfig: func() { time.AfterFunc(2*time.Second, func() { cluster.ClearFault(t, name) }) },
@@ -94,7 +94,7 @@ func TestAccImageDataSource_failed(t *testing.T) {
 	cluster.Failed(t, name, "the disk is full")
 	dataSource(t, resource.TestStep{
 		Config:      fmt.Sprintf("data \"harvester_image\" \"test\" {\n  name = %q\n  wait_for_ready = true\n}", name),
-		ExpectError: regexp.MustCompile(`(?s)Image import failed.*the\s+disk\s+is\s+full`),
+		ExpectError: acctest.Said(`Image import failed.*the\s+disk\s+is\s+full`),
 	})
 }
 
@@ -116,7 +116,7 @@ func TestAccImagesDataSource(t *testing.T) {
 		return []statecheck.StateCheck{attribute("data.harvester_images.test", "ids", knownvalue.ListExact(exact))}
 	}
 	dataSource(t,
-		resource.TestStep{Config: `data "harvester_images" "test" { display_name_regex = "(" }`, ExpectError: regexp.MustCompile(`Invalid regular expression`)},
+		resource.TestStep{Config: `data "harvester_images" "test" { display_name_regex = "(" }`, ExpectError: acctest.Said(`Invalid regular expression`)},
 		resource.TestStep{Config: config(""), ConfigStateChecks: ids(ready, waiting)},
 		resource.TestStep{Config: config(`state = "Active"`), ConfigStateChecks: ids(ready)},
 		resource.TestStep{Config: config(`namespace = "kube-system"`), ConfigStateChecks: ids()},
@@ -136,7 +136,7 @@ func TestAccEncryptedImageDataSource(t *testing.T) {
 		t,
 		resource.TestStep{
 			Config:      fmt.Sprintf("data \"harvester_encrypted_image\" \"test\" { name = %q }", name),
-			ExpectError: regexp.MustCompile(`There is no encrypted image`),
+			ExpectError: acctest.Said(`There is no encrypted image`),
 		},
 		resource.TestStep{
 			Config: fmt.Sprintf("data \"harvester_encrypted_image\" \"test\" { name = %[1]q }\ndata \"harvester_image\" \"test\" { name = %[1]q }", name+"-sealed"),

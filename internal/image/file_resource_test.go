@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -36,7 +35,7 @@ func TestAccImage_forgetsARefusedChecksum(t *testing.T) { // not parallel: it se
 			{
 				PreConfig:   func() { misremember(t, path, right, wrong) },
 				Config:      upload(name, path, ""),
-				ExpectError: regexp.MustCompile(`(?s)Image import failed.*the\s+file\s+is\s+read\s+anew`),
+				ExpectError: acctest.Said(`Image import failed.*the\s+file\s+is\s+read\s+anew`),
 			},
 			{Config: upload(name, path, ""), ConfigStateChecks: []statecheck.StateCheck{
 				expect("state", knownvalue.StringExact("Active")), expect("file_sha512", knownvalue.StringExact(right)),
@@ -91,7 +90,7 @@ func TestAccImage_filesThatAreNoImages(t *testing.T) {
 				ProtoV6ProviderFactories: acctest.Factories,
 				CheckDestroy:             gone(cluster, image),
 				Steps: []resource.TestStep{{
-					Config: upload(image, path, ""), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)File not usable.*` + test.wants),
+					Config: upload(image, path, ""), PlanOnly: true, ExpectError: acctest.Said(`File not usable.*` + test.wants),
 				}},
 			})
 		})

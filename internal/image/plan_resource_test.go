@@ -98,7 +98,7 @@ resource "terraform_data" "build" {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             gone(cluster, name),
 		Steps: []resource.TestStep{
-			{Config: named("test", name, name, path, ""), ExpectError: regexp.MustCompile(`(?s)File not usable.*does\s+not\s+exist.*Nothing\s+was\s+created`)},
+			{Config: named("test", name, name, path, ""), ExpectError: acctest.Said(`File not usable.*does\s+not\s+exist.*Nothing\s+was\s+created`)},
 			{Config: config, ConfigStateChecks: []statecheck.StateCheck{expect("size", knownvalue.Int64Exact(65536))}},
 		},
 	})
@@ -129,7 +129,7 @@ func TestAccImage_fileChangedAfterThePlan(t *testing.T) {
 			{
 				Config:           upload(name, path, `description = "changed"`),
 				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{edit}},
-				ExpectError:      regexp.MustCompile(`Error: File changed since the plan(?s:.*)Plan\s+again`),
+				ExpectError:      acctest.Said(`Error: File changed since the plan(?s:.*)Plan\s+again`),
 			},
 			{
 				Config:            upload(name, path, `description = "changed"`),
@@ -195,7 +195,7 @@ func TestAccImage_checksumOfThePackedFile(t *testing.T) {
 				Config:           stating(packed.Bytes()) + fmt.Sprintf("import {\n  to = harvester_image.test\n  id = \"default/%s\"\n}\n", name),
 				ConfigPlanChecks: planned(plancheck.ResourceActionUpdate),
 			},
-			{Config: stating([]byte("other")), PlanOnly: true, ExpectError: regexp.MustCompile(`Checksum does not match`)},
+			{Config: stating([]byte("other")), PlanOnly: true, ExpectError: acctest.Said(`Checksum does not match`)},
 		},
 	})
 }
@@ -226,7 +226,7 @@ func TestAccImage_replacementIsCheckedWithThePlan(t *testing.T) {
 		CheckDestroy:             gone(cluster, name),
 		Steps: []resource.TestStep{
 			{Config: config},
-			{PreConfig: damage, Config: config, ExpectError: regexp.MustCompile(`(?s)Checksum does not match.*terraform\s+destroy`)},
+			{PreConfig: damage, Config: config, ExpectError: acctest.Said(`Checksum does not match.*terraform\s+destroy`)},
 			{PreConfig: repair, Config: config, ConfigPlanChecks: planned(plancheck.ResourceActionNoop), Check: kept},
 		},
 	})

@@ -189,7 +189,7 @@ resource "harvester_image" "test" {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             gone(cluster, name),
 		Steps: []resource.TestStep{
-			{Config: config("missing.img"), ExpectError: regexp.MustCompile(`(?s)Image import failed.*404.*the cluster\s+itself`)},
+			{Config: config("missing.img"), ExpectError: acctest.Said(`Image import failed.*404.*the cluster\s+itself`)},
 			{Config: config("disk.img"), ConfigStateChecks: []statecheck.StateCheck{
 				expect("state", knownvalue.StringExact("Active")), expect("size", knownvalue.Int64Exact(2<<20)),
 			}},
@@ -279,12 +279,12 @@ resource "harvester_image" %[2]q {
 			{ // both refusals come from the plan
 				Config:      both + clone("again", "decrypt", "plain", ""),
 				PlanOnly:    true,
-				ExpectError: regexp.MustCompile(`Image is not encrypted`),
+				ExpectError: acctest.Said(`Image is not encrypted`),
 			},
 			{
 				Config:      both + clone("again", "encrypt", "encrypted", withClass),
 				PlanOnly:    true,
-				ExpectError: regexp.MustCompile(`Image is encrypted`),
+				ExpectError: acctest.Said(`Image is encrypted`),
 			},
 		},
 	})
@@ -355,7 +355,7 @@ func TestAccImage_refusedBeforeAnythingIsMade(t *testing.T) {
 			resource.Test(t, resource.TestCase{
 				ProtoV6ProviderFactories: acctest.Factories,
 				CheckDestroy:             gone(cluster, name),
-				Steps:                    []resource.TestStep{{Config: test.config, PlanOnly: true, ExpectError: regexp.MustCompile(test.wants)}},
+				Steps:                    []resource.TestStep{{Config: test.config, PlanOnly: true, ExpectError: acctest.Said(test.wants)}},
 			})
 		})
 	}
@@ -380,8 +380,8 @@ resource "harvester_image" "other" {
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: acctest.Factories,
 		Steps: []resource.TestStep{
-			{Config: upload(name, path, "") + other(name, name+"-other"), ExpectError: regexp.MustCompile(`(?s)Image already exists.*terraform import`)},
-			{Config: upload(name, path, "") + other(name+"-other", name+".img"), ExpectError: regexp.MustCompile(`(?s)Display name is taken`)},
+			{Config: upload(name, path, "") + other(name, name+"-other"), ExpectError: acctest.Said(`Image already exists.*terraform import`)},
+			{Config: upload(name, path, "") + other(name+"-other", name+".img"), ExpectError: acctest.Said(`Display name is taken`)},
 		},
 	})
 }
@@ -479,7 +479,7 @@ func TestAccImage_takesOverItsOwn(t *testing.T) {
 				return err
 			}},
 			{Config: forget},
-			{Config: upload(name, path, ""), ExpectError: spaced(`Image already exists.*terraform import harvester_image.*moved block`)},
+			{Config: upload(name, path, ""), ExpectError: acctest.Said(`Image already exists.*terraform import harvester_image.*moved block`)},
 			{ // what can change in place is changed
 				PreConfig: abandon,
 				Config: upload(name, path, `description = "later"
@@ -500,7 +500,7 @@ func TestAccImage_takesOverItsOwn(t *testing.T) {
 						t.Fatal(err)
 					}
 				},
-				Config: upload(name, path, ""), ExpectError: spaced(`Image already exists.*with other settings`),
+				Config: upload(name, path, ""), ExpectError: acctest.Said(`Image already exists.*with other settings`),
 			},
 			{PreConfig: func() { deleteImage(t, cluster, name) }, Config: upload(name, path, "")},
 		},
@@ -531,7 +531,7 @@ func TestAccImage_convergesAfterTrouble(t *testing.T) {
 		Steps: []resource.TestStep{
 			{Config: upload(name, path, "")},
 			{PreConfig: func() { deleteImage(t, cluster, name) }, Config: upload(name, path, ""), ConfigPlanChecks: planned(plancheck.ResourceActionCreate)},
-			{PreConfig: makeUnfinished, Config: upload(name, path, ""), ExpectError: spaced(`Made anew by others.*was left as it is`)},
+			{PreConfig: makeUnfinished, Config: upload(name, path, ""), ExpectError: acctest.Said(`Made anew by others.*was left as it is`)},
 			{Config: "removed {\n  from = harvester_image.test\n  lifecycle { destroy = false }\n}"},
 			{
 				Config:            upload(name, path, "") + fmt.Sprintf("import {\n  to = harvester_image.test\n  id = \"default/%s\"\n}\n", name),
@@ -582,7 +582,7 @@ func TestAccImage_faults(t *testing.T) {
 			cluster.SetFault(t, name, test.fault)
 			first := resource.TestStep{Config: upload(name, path, test.more)}
 			if test.wants != "" {
-				first.ExpectError = regexp.MustCompile(test.wants)
+				first.ExpectError = acctest.Said(test.wants)
 			}
 			resource.Test(t, resource.TestCase{
 				ProtoV6ProviderFactories: acctest.Factories,
@@ -610,10 +610,10 @@ func TestAccImage_kubeAPIServerKubeconfig(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             gone(cluster, name),
 		Steps: []resource.TestStep{
-			{Config: provider + upload(name, path, ""), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)Harvester API not reachable.*terraform\s+destroy.*:?6443`)},
+			{Config: provider + upload(name, path, ""), PlanOnly: true, ExpectError: acctest.Said(`Harvester API not reachable.*terraform\s+destroy.*:?6443`)},
 			{Config: upload(name, path, "")},
 			{ // a replacement would destroy the image before it is noticed that there is no way for the new one
-				Config: provider + strings.Replace(upload(name, path, ""), ".img\"", "-2.img\"", 1), ExpectError: regexp.MustCompile(`Harvester API not reachable`),
+				Config: provider + strings.Replace(upload(name, path, ""), ".img\"", "-2.img\"", 1), ExpectError: acctest.Said(`Harvester API not reachable`),
 			},
 			{Config: provider + upload(name, path, `description = "by kube-apiserver"`)},
 		},

@@ -112,7 +112,7 @@ func TestAccImage_storedDamaged(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             gone(cluster, name),
 		Steps: []resource.TestStep{
-			{Config: upload(name, path, ""), ExpectError: spaced(`Image is not what was sent.*what arrived is not what was sent.*The image was deleted.*bad disk`)},
+			{Config: upload(name, path, ""), ExpectError: acctest.Said(`Image is not what was sent.*what arrived is not what was sent.*The image was deleted.*bad disk`)},
 			{
 				PreConfig: func() { cluster.ClearFault(t, name) }, Config: upload(name, path, ""),
 				ConfigPlanChecks: planned(plancheck.ResourceActionCreate), Check: expecting(t, cluster, name, ""),
@@ -143,7 +143,7 @@ func TestAccImage_verifiesWhatWasLeft(t *testing.T) {
 				CheckDestroy:             gone(cluster, name),
 				Steps: []resource.TestStep{
 					{Config: upload(name, path, more)},
-					{PreConfig: mark, Config: use, PlanOnly: true, ExpectError: spaced(`Image is not ready.*is being verified`)},
+					{PreConfig: mark, Config: use, PlanOnly: true, ExpectError: acctest.Said(`Image is not ready.*is being verified`)},
 					{
 						Config: upload(name, path, more), ConfigPlanChecks: planned(plancheck.ResourceActionUpdate),
 						ConfigStateChecks: []statecheck.StateCheck{expect("state", knownvalue.StringExact("Active"))},

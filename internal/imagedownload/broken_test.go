@@ -16,7 +16,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -139,7 +138,7 @@ func TestAccImageDownload_broken(t *testing.T) {
 			{Config: image(name, path, "")},
 			{
 				Config:      through(kubeconfig) + image(name, path, "") + download(byID, filename, ""),
-				ExpectError: regexp.MustCompile(`(?s)Download incomplete.*wrote into the stream:\s+failed\s+to\s+copy.*file\s+that\s+is\s+there\s+was\s+left`),
+				ExpectError: acctest.Said(`Download incomplete.*wrote into the stream:\s+failed\s+to\s+copy.*file\s+that\s+is\s+there\s+was\s+left`),
 			},
 			{
 				PreConfig: func() {
@@ -179,7 +178,7 @@ func TestAccImageDownload_imageChangesMeanwhile(t *testing.T) {
 		CheckDestroy:             absent(filename),
 		Steps: []resource.TestStep{{
 			Config:      through(proxy.kubeconfig(t)) + download(literal(name), filename, ""),
-			ExpectError: regexp.MustCompile(`(?s)Image changed during the download.*No file\s+was made`),
+			ExpectError: acctest.Said(`Image changed during the download.*No file\s+was made`),
 		}},
 	})
 }

@@ -5,7 +5,6 @@ package imagedownload_test
 
 import (
 	"path/filepath"
-	"regexp"
 	"syscall"
 	"testing"
 
@@ -28,7 +27,7 @@ func TestAccImageDownload_fullDisk(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		Steps: []resource.TestStep{{
 			Config: download(literal(name), filepath.Join(small, "disk.img"), ""), PlanOnly: true,
-			ExpectError: regexp.MustCompile(`(?s)Not enough disk space.*takes\s+4\.0\s+MiB.*1\.0\s+MiB\s+free`),
+			ExpectError: acctest.Said(`Not enough disk space.*takes\s+4\.0\s+MiB.*1\.0\s+MiB\s+free`),
 		}},
 	})
 }

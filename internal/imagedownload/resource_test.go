@@ -397,10 +397,10 @@ func TestAccImageDownload_refused(t *testing.T) {
 				ProtoV6ProviderFactories: acctest.Factories,
 				CheckDestroy:             absent(filepath.Dir(filename)),
 				Steps: []resource.TestStep{
-					{Config: config, PlanOnly: true, ExpectError: regexp.MustCompile(test.wants)},
+					{Config: config, PlanOnly: true, ExpectError: acctest.Said(test.wants)},
 					{
 						Config:      "provider \"harvester\" {\n  plan_checks = \"off\"\n}\n" + config,
-						ExpectError: regexp.MustCompile(test.wants + `(?s:.*Nothing was created)`),
+						ExpectError: acctest.Said(test.wants + `(?s:.*Nothing was created)`),
 					},
 				},
 			})
@@ -436,7 +436,7 @@ func TestAccImageDownload_looksAgainAtApply(t *testing.T) {
 		Steps: []resource.TestStep{
 			{
 				Config: download(literal(name), filename, ""), ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{turn}},
-				ExpectError: regexp.MustCompile(`(?s)Image is not ready.*Uploading`),
+				ExpectError: acctest.Said(`Image is not ready.*Uploading`),
 			},
 			{ // the same configuration passes by itself once the image is ready
 				PreConfig: func() {
@@ -471,7 +471,7 @@ func TestAccImageDownload_unusableTarget(t *testing.T) {
 			resource.Test(t, resource.TestCase{
 				ProtoV6ProviderFactories: acctest.Factories,
 				Steps: []resource.TestStep{{
-					Config: download(literal(name), test.filename, test.more), PlanOnly: true, ExpectError: regexp.MustCompile(test.wants),
+					Config: download(literal(name), test.filename, test.more), PlanOnly: true, ExpectError: acctest.Said(test.wants),
 				}},
 			})
 		})
@@ -495,7 +495,7 @@ func TestAccImageDownload_importChecks(t *testing.T) {
 			ProtoV6ProviderFactories: acctest.Factories,
 			Steps: []resource.TestStep{{
 				Config: download(literal(name), filepath.Join(folder, "new"), ""), ResourceName: address,
-				ImportState: true, ImportStateId: id, ExpectError: regexp.MustCompile(wants),
+				ImportState: true, ImportStateId: id, ExpectError: acctest.Said(wants),
 			}},
 		})
 	}
@@ -512,7 +512,7 @@ func TestAccImageDownload_kubeAPIServerKubeconfig(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             absent(filename),
 		Steps: []resource.TestStep{{
-			Config: provider + download(literal(name), filename, ""), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)Harvester API not reachable.*terraform\s+destroy.*kube-apiserver`),
+			Config: provider + download(literal(name), filename, ""), PlanOnly: true, ExpectError: acctest.Said(`Harvester API not reachable.*terraform\s+destroy.*kube-apiserver`),
 		}},
 	})
 }
@@ -527,9 +527,9 @@ func TestAccImageDownload_twoIntoOneFile(t *testing.T) {
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: acctest.Factories,
 		Steps: []resource.TestStep{
-			{Config: download(literal(name), file, "") + other, ExpectError: regexp.MustCompile(`(?s)File has two downloads.*filename\s+of\s+its\s+own`)},
+			{Config: download(literal(name), file, "") + other, ExpectError: acctest.Said(`File has two downloads.*filename\s+of\s+its\s+own`)},
 			{Config: download(literal(name), file, "")},
-			{Config: download(literal(name), file, `file_permission = "0600"`) + other, ExpectError: regexp.MustCompile(`File has two downloads`)},
+			{Config: download(literal(name), file, `file_permission = "0600"`) + other, ExpectError: acctest.Said(`File has two downloads`)},
 			{Config: strings.Replace(download(literal(name), file, ""), `"test"`, `"other"`, 1), Check: func(*terraform.State) error {
 				_, err := os.Stat(file)
 				return err

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -211,7 +210,7 @@ func TestAccIPPool_refusedPlans(t *testing.T) {
 		`range { subnet = "NET.0/24" }
 		selector { network = "vlan" }`: `Invalid network`,
 	} {
-		steps = append(steps, resource.TestStep{Config: config(name, in(net, more)), PlanOnly: true, ExpectError: regexp.MustCompile(want)})
+		steps = append(steps, resource.TestStep{Config: config(name, in(net, more)), PlanOnly: true, ExpectError: acctest.Said(want)})
 	}
 	resource.Test(t, resource.TestCase{ProtoV6ProviderFactories: acctest.Factories, CheckDestroy: gone(cluster, name), Steps: steps})
 }
@@ -228,11 +227,11 @@ func TestAccIPPool_refusedByServer(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories, CheckDestroy: gone(cluster, name),
 		Steps: []resource.TestStep{{
 			Config:      `provider "harvester" { plan_checks = "off" }` + "\n" + config(name, in(net, small)),
-			ExpectError: regexp.MustCompile(`(?s)Rejected by the cluster.*can't\s+create\s+IP\s+pool.*because\s+the\s+ranges.*overlap\s+with\s+other\s+pools`),
+			ExpectError: acctest.Said(`Rejected by the cluster.*can't\s+create\s+IP\s+pool.*because\s+the\s+ranges.*overlap\s+with\s+other\s+pools`),
 		}, {
 			Config: `provider "harvester" { plan_checks = "off" }` + "\n" + config(name, in(network(), small)+`
   selector { network = "default/none" }`),
-			ExpectError: regexp.MustCompile(`There is no network "default/none"`),
+			ExpectError: acctest.Said(`There is no network "default/none"`),
 		}},
 	})
 }
@@ -307,13 +306,13 @@ func TestAccIPPool_inUse(t *testing.T) {
 			{
 				PreConfig:   func() { holder(t, cluster, name, "") },
 				Config:      config(name, in(net, `range { subnet = "NET.128/25" }`)),
-				ExpectError: regexp.MustCompile(`(?s)Addresses in use.*load balancer\s+"default/` + name),
+				ExpectError: acctest.Said(`Addresses in use.*load balancer\s+"default/` + name),
 			},
-			{Config: config(name, in(net, small)), Destroy: true, ExpectError: regexp.MustCompile(`(?s)IP pool in use.*load\s+balancer\s+"default/` + name)},
+			{Config: config(name, in(net, small)), Destroy: true, ExpectError: acctest.Said(`IP pool in use.*load\s+balancer\s+"default/` + name)},
 			{
 				PreConfig: func() { remove(t, cluster, name) },
 				Config:    off + config(name, in(net, small)), Destroy: true,
-				ExpectError: regexp.MustCompile(`(?s)is\s+gone,\s+but\s+the\s+server\s+did\s+not\s+release\s+its\s+address.*` + api.AnnotationReleaseIP),
+				ExpectError: acctest.Said(`is\s+gone,\s+but\s+the\s+server\s+did\s+not\s+release\s+its\s+address.*` + api.AnnotationReleaseIP),
 			},
 			{
 				PreConfig: func() {

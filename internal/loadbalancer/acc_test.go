@@ -280,9 +280,9 @@ func TestAccLoadBalancer_refusedPlans(t *testing.T) {
 		listener("a", 80, "TCP", 80) + "backend_selector {\n key = \"a b\"\n values = [\"c\"]\n}":                                                            `Invalid label`,
 		listener("a", 80, "TCP", 80) + "backend_selector {\n key = \"a\"\n values = [\"c\"]\n}\n" + "backend_selector {\n key = \"a\"\n values = [\"d\"]\n}": `Label selected twice`,
 	} {
-		steps = append(steps, resource.TestStep{Config: config(name, more), PlanOnly: true, ExpectError: regexp.MustCompile(want)})
+		steps = append(steps, resource.TestStep{Config: config(name, more), PlanOnly: true, ExpectError: acctest.Said(want)})
 	}
-	steps = append(steps, resource.TestStep{Config: config("1.dotted", http), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)the\s+service that the server\s+makes`)})
+	steps = append(steps, resource.TestStep{Config: config("1.dotted", http), PlanOnly: true, ExpectError: acctest.Said(`the\s+service that the server\s+makes`)})
 	resource.Test(t, resource.TestCase{ProtoV6ProviderFactories: acctest.Factories, CheckDestroy: gone(cluster, name), Steps: steps})
 }
 
@@ -298,8 +298,8 @@ func TestAccLoadBalancer_serviceInTheWay(t *testing.T) {
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: acctest.Factories, CheckDestroy: gone(cluster, name),
 		Steps: []resource.TestStep{
-			{Config: config(name, "ipam = \"dhcp\"\n"+http), PlanOnly: true, ExpectError: regexp.MustCompile(`Service in the way`)},
-			{Config: off + config(name, "ipam = \"dhcp\"\n"+http), ExpectError: regexp.MustCompile(`(?s)Service in the way.*Nothing was\s+created`)},
+			{Config: config(name, "ipam = \"dhcp\"\n"+http), PlanOnly: true, ExpectError: acctest.Said(`Service in the way`)},
+			{Config: off + config(name, "ipam = \"dhcp\"\n"+http), ExpectError: acctest.Said(`Service in the way.*Nothing was\s+created`)},
 		},
 	})
 }
@@ -315,10 +315,10 @@ func TestAccLoadBalancer_exhausted(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories, CheckDestroy: gone(cluster, name),
 		Steps: []resource.TestStep{
 			{Config: one},
-			{Config: one + config(name, ofPool), PlanOnly: true, ExpectError: regexp.MustCompile(`IP pool exhausted`)},
+			{Config: one + config(name, ofPool), PlanOnly: true, ExpectError: acctest.Said(`IP pool exhausted`)},
 			{
 				Config:      off + one + config(name, ofPool),
-				ExpectError: regexp.MustCompile(`(?s)No address for the load balancer.*no IP addresses available\s+in range set`),
+				ExpectError: acctest.Said(`No address for the load balancer.*no IP addresses available\s+in range set`),
 			},
 			{Config: other + one + config(name, strings.Replace(ofPool, "ippool.a", "ippool.b", 1))},
 		},
@@ -333,7 +333,7 @@ func TestAccLoadBalancer_noPool(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories, CheckDestroy: gone(cluster, name),
 		Steps: []resource.TestStep{{
 			Config:      pool("a", name, 1) + config(name, "depends_on = [harvester_ippool.a]\n"+http),
-			ExpectError: regexp.MustCompile(`(?s)no matched IPPool.*Why no pool was chosen:.*` + name + `:\s+its\s+selector has\s+no scope`),
+			ExpectError: acctest.Said(`no matched IPPool.*Why no pool was chosen:.*` + name + `:\s+its\s+selector has\s+no scope`),
 		}},
 	})
 }
@@ -345,7 +345,7 @@ func TestAccLoadBalancer_noAddress(t *testing.T) {
 	cluster.SetFault(t, name, acctest.Fault{Idle: true})
 	one := pool("a", name, 1)
 	short := "\ntimeouts {\n create = \"5s\"\n}\n"
-	waiting := regexp.MustCompile(`(?s)Timed out.*service is waiting for external IP`)
+	waiting := acctest.Said(`Timed out.*service is waiting for external IP`)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: acctest.Factories, CheckDestroy: gone(cluster, name),
 		Steps: []resource.TestStep{
@@ -379,7 +379,7 @@ func TestAccLoadBalancer_backends(t *testing.T) {
 			{
 				PreConfig:   func() { cluster.SetFault(t, name, acctest.Fault{Unhealthy: true}) },
 				Config:      two + config(name, selecting+"timeouts {\n create = \"15s\"\n}\n"),
-				ExpectError: regexp.MustCompile(`(?s)not probed as\s+healthy`),
+				ExpectError: acctest.Said(`not probed as\s+healthy`),
 			},
 			{
 				PreConfig: func() { cluster.ClearFault(t, name) },

@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -235,7 +234,7 @@ func TestAccNetwork_route(t *testing.T) {
 				Steps: []resource.TestStep{
 					{
 						PreConfig: func() { c.SetFaultOf(t, "default", name, acctest.Fault{RouteConnectivity: fault}) },
-						Config:    config(name, vlan+"wait_for_route = true"), ExpectError: regexp.MustCompile(`Gateway not reached`),
+						Config:    config(name, vlan+"wait_for_route = true"), ExpectError: acctest.Said(`Gateway not reached`),
 					},
 					{Config: config(name, vlan)},
 					{
@@ -281,7 +280,7 @@ func TestAccNetwork_refused(t *testing.T) {
 			t.Parallel()
 			resource.Test(t, resource.TestCase{
 				ProtoV6ProviderFactories: acctest.Factories, CheckDestroy: c.gone("refused"),
-				Steps: []resource.TestStep{{Config: config("refused", test.more), PlanOnly: true, ExpectError: regexp.MustCompile(test.want)}},
+				Steps: []resource.TestStep{{Config: config("refused", test.more), PlanOnly: true, ExpectError: acctest.Said(test.want)}},
 			})
 		})
 	}
@@ -296,10 +295,10 @@ func TestAccNetwork_clusterNetwork(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             c.gone(name),
 		Steps: []resource.TestStep{
-			{Config: config(name, "cluster_network_name = \"missing\"\n  vlan_id = 7"), ExpectError: regexp.MustCompile(`(?s)Cluster network not found.*Nothing\s+was\s+created`)},
+			{Config: config(name, "cluster_network_name = \"missing\"\n  vlan_id = 7"), ExpectError: acctest.Said(`Cluster network not found.*Nothing\s+was\s+created`)},
 			{
 				Config:      bare + config(name, "cluster_network_name = harvester_clusternetwork.test.name\n  vlan_id = 7\n  timeouts {\n    create = \"5s\"\n  }"),
-				ExpectError: regexp.MustCompile(`(?s)Timed out.*none\s+of\s+its\s+VlanConfigs\s+is\s+set\s+up.*needs\s+a\s+harvester_vlanconfig`),
+				ExpectError: acctest.Said(`Timed out.*none\s+of\s+its\s+VlanConfigs\s+is\s+set\s+up.*needs\s+a\s+harvester_vlanconfig`),
 			},
 		},
 	})
@@ -324,7 +323,7 @@ func TestAccNetwork_inUse(t *testing.T) {
 						}}},
 					})
 				},
-				Config: "# none", ExpectError: regexp.MustCompile(`(?s)Network in use.*still\s+used\s+by.*` + name),
+				Config: "# none", ExpectError: acctest.Said(`Network in use.*still\s+used\s+by.*` + name),
 			},
 			{
 				PreConfig: func() {
@@ -347,7 +346,7 @@ func TestAccNetwork_elsewhere(t *testing.T) {
 			{Config: config(name, vlan+"namespace = \"harvester-system\"")},
 			{
 				Config:      config(name, vlan+"namespace = \"harvester-system\"") + fmt.Sprintf("data \"harvester_network\" \"test\" {\n  name = %q\n}\n", name),
-				ExpectError: regexp.MustCompile(`(?s)Not found.*in:\s+harvester-system`),
+				ExpectError: acctest.Said(`Not found.*in:\s+harvester-system`),
 			},
 		},
 	})
@@ -403,7 +402,7 @@ func TestAccNetwork_takesOverItsOwn(t *testing.T) {
 		Steps: []resource.TestStep{
 			{Config: config(name, vlan)},
 			{Config: "removed {\n  from = harvester_network.test\n  lifecycle {\n    destroy = false\n  }\n}\n"},
-			{Config: config(name, vlan), ExpectError: regexp.MustCompile(`(?s)already exists.*terraform import harvester_network`)},
+			{Config: config(name, vlan), ExpectError: acctest.Said(`already exists.*terraform import harvester_network`)},
 			{
 				PreConfig: abandon, Config: config(name, "cluster_network_name = \"mgmt\"\n  vlan_id = 9"),
 				ConfigStateChecks: []statecheck.StateCheck{expect("vlan_id", knownvalue.Int64Exact(9))},

@@ -6,7 +6,6 @@ package pcidevice_test
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -141,12 +140,12 @@ func TestAccPCIDevice_refused(t *testing.T) {
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: acctest.Factories,
 		Steps: []resource.TestStep{
-			{Config: config("harvester-node-0-0000001f3", on), PlanOnly: true, ExpectError: regexp.MustCompile(`PCI device without IOMMU group`)},
-			{Config: config("harvester-node-0-000009000", on), ExpectError: regexp.MustCompile(`(?s)PCI device not found.*The\s+node\s+has:.*harvester-node-0-000002000`)},
-			{Config: config("node9-000002000", on), ExpectError: regexp.MustCompile(`(?s)Nodes with devices are:.*harvester-node-1`)},
+			{Config: config("harvester-node-0-0000001f3", on), PlanOnly: true, ExpectError: acctest.Said(`PCI device without IOMMU group`)},
+			{Config: config("harvester-node-0-000009000", on), ExpectError: acctest.Said(`PCI device not found.*The\s+node\s+has:.*harvester-node-0-000002000`)},
+			{Config: config("node9-000002000", on), ExpectError: acctest.Said(`Nodes with devices are:.*harvester-node-1`)},
 			{
 				Config:      `provider "harvester" { plan_checks = "off" }` + "\n" + config("harvester-node-0-0000001f3", on),
-				ExpectError: regexp.MustCompile(`(?s)without IOMMU group.*Nothing was\s+created`),
+				ExpectError: acctest.Said(`without IOMMU group.*Nothing was\s+created`),
 			},
 		},
 	})
@@ -177,7 +176,7 @@ func TestAccPCIDevice_inUse(t *testing.T) {
 						}}},
 					})
 				},
-				Config: config(name, off), ExpectError: regexp.MustCompile(`(?s)PCI device in use.*default/` + machine),
+				Config: config(name, off), ExpectError: acctest.Said(`PCI device in use.*default/` + machine),
 			},
 			{
 				PreConfig: func() {
@@ -206,7 +205,7 @@ func TestAccPCIDevice_agent(t *testing.T) {
 		Steps: []resource.TestStep{
 			{
 				Config:      config(name, on+"timeouts {\n create = \"4s\"\n}\n"),
-				ExpectError: regexp.MustCompile(`(?s)Timed\s+out.*the\s+agent\s+of\s+the\s+node\s+harvester-node-1\s+has\s+not\s+passed`),
+				ExpectError: acctest.Said(`Timed\s+out.*the\s+agent\s+of\s+the\s+node\s+harvester-node-1\s+has\s+not\s+passed`),
 			},
 			{PreConfig: func() { cluster.ClearFaultOf(t, "devices", name) }, Config: config(name, on)},
 			{

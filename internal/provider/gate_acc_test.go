@@ -6,7 +6,6 @@ package provider_test
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -75,7 +74,7 @@ func TestAccGate_refusesAtPlan(t *testing.T) {
 				ProtoV6ProviderFactories: acctest.Factories,
 				CheckDestroy:             noVM(cluster, name),
 				Steps: []resource.TestStep{{
-					Config: vm(name, literal(name), test.size), PlanOnly: true, ExpectError: regexp.MustCompile(test.wants),
+					Config: vm(name, literal(name), test.size), PlanOnly: true, ExpectError: acctest.Said(test.wants),
 				}},
 			})
 		})
@@ -123,13 +122,13 @@ func TestAccGate_opensWhenTheImageIsReady(t *testing.T) {
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: acctest.Factories,
 		Steps: []resource.TestStep{
-			{Config: config, ExpectError: regexp.MustCompile(`Image is not ready`)},
+			{Config: config, ExpectError: acctest.Said(`Image is not ready`)},
 			{ // the other settings of plan_checks let the plan pass, but never the apply
 				Config: "provider \"harvester\" {\n  plan_checks = \"warn\"\n}\n" + config, PlanOnly: true, ExpectNonEmptyPlan: true,
 			},
 			{
 				Config:      "provider \"harvester\" {\n  plan_checks = \"off\"\n}\n" + config,
-				ExpectError: regexp.MustCompile(`(?s)Image is not ready.*Nothing was created or changed`),
+				ExpectError: acctest.Said(`Image is not ready.*Nothing was created or changed`),
 			},
 			{
 				PreConfig: func() {
@@ -171,7 +170,7 @@ func TestAccGate_looksAgainAtApply(t *testing.T) {
 		Steps: []resource.TestStep{{
 			Config:           vm(name, literal(name), "1Gi"),
 			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{turn}},
-			ExpectError:      regexp.MustCompile(`(?s)Image is not ready.*Uploading`),
+			ExpectError:      acctest.Said(`Image is not ready.*Uploading`),
 		}},
 	})
 }

@@ -92,7 +92,7 @@ func TestAccProvider_refuses(t *testing.T) {
 				ProtoV6ProviderFactories: acctest.Factories,
 				Steps: []resource.TestStep{{
 					Config:      "provider \"harvester\" {\n  " + test.block + "\n}\n" + image(acctest.Name(t), path),
-					ExpectError: regexp.MustCompile(test.wants),
+					ExpectError: acctest.Said(test.wants),
 				}},
 			})
 		})

@@ -5,7 +5,6 @@ package provider_test
 
 import (
 	"fmt"
-	"regexp"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -144,7 +143,7 @@ action "harvester_virtualmachine_power" "test" {
 	resource.Test(t, resource.TestCase{
 		TerraformVersionChecks: from(14), ProtoV6ProviderFactories: acctest.Factories,
 		Steps: []resource.TestStep{
-			{Config: config("restart"), ExpectError: regexp.MustCompile(`Virtual machine not running`)},
+			{Config: config("restart"), ExpectError: acctest.Said(`Virtual machine not running`)},
 			{Config: config("start"), Check: func(*terraform.State) error {
 				if instanceOf(t, cluster, name) == "" {
 					return fmt.Errorf("it does not run")

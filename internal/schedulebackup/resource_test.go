@@ -6,7 +6,6 @@ package schedulebackup_test
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -210,7 +209,7 @@ func TestAccScheduleBackup_byVolume(t *testing.T) {
 			},
 			{Config: snapshots(name, "0 6 * * *", fmt.Sprintf("  volume_name = \"%s-root\"\n  retain = 6\n", name)), ConfigPlanChecks: planned(plancheck.ResourceActionUpdate)},
 			{Config: snapshots(name, "0 6 * * *", of(name)+"  retain = 6\n"), ConfigPlanChecks: planned(plancheck.ResourceActionUpdate)},
-			{Config: snapshots(name+"-2", "0 7 * * *", "  volume_name = \"no-such-volume\"\n"), ExpectError: regexp.MustCompile(`No virtual machine has the volume`)},
+			{Config: snapshots(name+"-2", "0 7 * * *", "  volume_name = \"no-such-volume\"\n"), ExpectError: acctest.Said(`No virtual machine has the volume`)},
 		},
 	})
 }
@@ -231,9 +230,9 @@ func TestAccScheduleBackup_whose(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             c.gone(name+"-2", name+"-3"),
 		Steps: []resource.TestStep{
-			{Config: snapshots(name, "0 9 * * *", of(name)), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)has a schedule already.*` + importing[4:])},
-			{Config: snapshots(name, "0 9 * * *", of(name+"-2")), ExpectError: regexp.MustCompile(`(?s)Backup schedule already exists.*terraform import`)},
-			{Config: snapshots(name+"-2", "0 9 * * *", of(name)), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)has a schedule already.*` + importing[4:])},
+			{Config: snapshots(name, "0 9 * * *", of(name)), PlanOnly: true, ExpectError: acctest.Said(`has a schedule already.*` + importing[4:])},
+			{Config: snapshots(name, "0 9 * * *", of(name+"-2")), ExpectError: acctest.Said(`Backup schedule already exists.*terraform import`)},
+			{Config: snapshots(name+"-2", "0 9 * * *", of(name)), PlanOnly: true, ExpectError: acctest.Said(`has a schedule already.*` + importing[4:])},
 			{Config: snapshots(name+"-2", "0 9 * * *", of(name+"-2"))}, // its machine was never there
 			{Config: snapshots(name+"-2", "0 9 * * *", of(name+"-2")+"  retain = 4\n"), ConfigPlanChecks: planned(plancheck.ResourceActionUpdate)},
 			{Config: snapshots(name+"-2", "0 9 * * *", of(name+"-3")), ConfigPlanChecks: planned(plancheck.ResourceActionReplace)},
@@ -253,7 +252,7 @@ func TestAccScheduleBackup_refused(t *testing.T) {
 		}},
 	})
 	step := func(config, want string) resource.TestStep {
-		return resource.TestStep{Config: config, PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)` + want)}
+		return resource.TestStep{Config: config, PlanOnly: true, ExpectError: acctest.Said(`` + want)}
 	}
 	other := of(name + "-2")
 	resource.Test(t, resource.TestCase{
@@ -298,7 +297,7 @@ func TestAccScheduleBackup_dataSource(t *testing.T) {
 					show("namespace", "default"), statecheck.ExpectKnownValue("data."+address, tfjsonpath.New("backups"), knownvalue.ListSizeExact(0)),
 				},
 			},
-			{Config: "data \"harvester_schedule_backup\" \"test\" {\n  name = \"missing\"\n}\n", ExpectError: regexp.MustCompile(`There is no backup schedule`)},
+			{Config: "data \"harvester_schedule_backup\" \"test\" {\n  name = \"missing\"\n}\n", ExpectError: acctest.Said(`There is no backup schedule`)},
 		},
 	})
 }

@@ -6,7 +6,6 @@ package schedulebackup_test
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -95,8 +94,8 @@ func TestAccBackupTarget_lifecycle(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             c.ended(t),
 		Steps: []resource.TestStep{
-			{Config: c.target(t, "backups", "other-key", "very-secret-1"), ExpectError: regexp.MustCompile(`(?s)InvalidAccessKeyId.*left\s+as\s+it\s+was`)},
-			{Config: c.target(t, "missing", accessKey, "very-secret-1"), ExpectError: regexp.MustCompile(`(?s)NoSuchBucket.*left\s+as\s+it\s+was`)},
+			{Config: c.target(t, "backups", "other-key", "very-secret-1"), ExpectError: acctest.Said(`InvalidAccessKeyId.*left\s+as\s+it\s+was`)},
+			{Config: c.target(t, "missing", accessKey, "very-secret-1"), ExpectError: acctest.Said(`NoSuchBucket.*left\s+as\s+it\s+was`)},
 			{Config: c.target(t, "backups", accessKey, "very-secret-1"), ConfigStateChecks: configured, Check: stripped("backups")},
 			{Config: c.target(t, "backups", accessKey, "very-secret-1"), ConfigPlanChecks: plannedTarget(plancheck.ResourceActionNoop)},
 			{Config: c.target(t, "backups", accessKey, "very-secret-2"), ConfigPlanChecks: plannedTarget(plancheck.ResourceActionUpdate), Check: stripped("backups")},
@@ -105,7 +104,7 @@ func TestAccBackupTarget_lifecycle(t *testing.T) {
 				ResourceName: targetAddress, ImportState: true, ImportStateId: api.SettingBackupTarget, ImportStateVerify: true,
 				ImportStateVerifyIgnore: []string{"value", "effective_value"}, // which lack the keys
 			},
-			{Config: c.target(t, "missing", accessKey, "very-secret-2"), ExpectError: regexp.MustCompile(`(?s)NoSuchBucket.*left\s+as\s+it\s+was`), Check: stripped("others")},
+			{Config: c.target(t, "missing", accessKey, "very-secret-2"), ExpectError: acctest.Said(`NoSuchBucket.*left\s+as\s+it\s+was`), Check: stripped("others")},
 		},
 	})
 }
@@ -122,7 +121,7 @@ func TestAccScheduleBackup_toTarget(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             c.ended(t),
 		Steps: []resource.TestStep{
-			{Config: backups(""), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)No backup target.*depends_on`)},
+			{Config: backups(""), PlanOnly: true, ExpectError: acctest.Said(`No backup target.*depends_on`)},
 			{Config: target + backups(after), ConfigStateChecks: []statecheck.StateCheck{expect("type", text("backup")), expect("state", text("Active"))}},
 			{Config: target + backups(after+"  enabled = false\n"), ConfigPlanChecks: planned(plancheck.ResourceActionUpdate)},
 			{Config: target + backups(after), ConfigPlanChecks: planned(plancheck.ResourceActionUpdate)},

@@ -6,7 +6,6 @@ package setting_test
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -159,7 +158,7 @@ func TestAccSetting_keep(t *testing.T) {
 		CheckDestroy:             c.ends(t, name, "44"),
 		Steps: []resource.TestStep{
 			{Config: valued(name, "44")},
-			{Config: config(name, "  value = \"44\"\n  on_destroy = \"restore\""), ExpectError: regexp.MustCompile("Nothing to restore")},
+			{Config: config(name, "  value = \"44\"\n  on_destroy = \"restore\""), ExpectError: acctest.Said("Nothing to restore")},
 			{Config: config(name, "  value = \"44\"\n  on_destroy = \"keep\""), ConfigPlanChecks: planned(plancheck.ResourceActionUpdate)},
 		},
 	})
@@ -210,8 +209,8 @@ func TestAccSetting_writeOnly(t *testing.T) {
 				PreConfig: func() { c.set(t, name, "https://others.example.org") },
 				Config:    hidden("https://two.example.org", 2), ConfigPlanChecks: planned(plancheck.ResourceActionUpdate), Check: is("https://two.example.org"),
 			},
-			{Config: config(name, `  value_wo = "a"`), ExpectError: regexp.MustCompile(`needs value_wo_version`)},
-			{Config: config(name, "  value = \"a\"\n  value_wo = \"a\"\n  value_wo_version = 1"), ExpectError: regexp.MustCompile(`takes the place of value`)},
+			{Config: config(name, `  value_wo = "a"`), ExpectError: acctest.Said(`needs value_wo_version`)},
+			{Config: config(name, "  value = \"a\"\n  value_wo = \"a\"\n  value_wo_version = 1"), ExpectError: acctest.Said(`takes the place of value`)},
 			{Config: valued(name, "https://three.example.org"), Check: is("https://three.example.org")},
 		},
 	})
@@ -238,7 +237,7 @@ func TestAccSetting_refusedInPlan(t *testing.T) {
 				ProtoV6ProviderFactories: acctest.Factories,
 				Steps: []resource.TestStep{{
 					Config: valued(test.setting, test.value), PlanOnly: true,
-					ExpectError: regexp.MustCompile(`(?is)` + test.want + `.*asked\s+without\s+changing`),
+					ExpectError: acctest.Said(`(?is)` + test.want + `.*asked\s+without\s+changing`),
 				}},
 			})
 		})
@@ -250,7 +249,7 @@ func TestAccSetting_invalid(t *testing.T) {
 	t.Parallel()
 	acctest.Shared(t)
 	step := func(name, value, want string) resource.TestStep {
-		return resource.TestStep{Config: valued(name, value), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)` + want)}
+		return resource.TestStep{Config: valued(name, value), PlanOnly: true, ExpectError: acctest.Said(`` + want)}
 	}
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: acctest.Factories,
@@ -259,8 +258,8 @@ func TestAccSetting_invalid(t *testing.T) {
 			step("log-level", "loud", `Invalid value of a setting.*must be one of`),
 			step("support-bundle-timeout", "soon", `Invalid value of a setting.*whole number`),
 			step("ntp-server", "{}", `No such setting.*no setting "ntp-server".*ntp-servers`),
-			{Config: config("ui-index", "  on_destroy = \"burn\""), PlanOnly: true, ExpectError: regexp.MustCompile(`on_destroy`)},
-			{Config: config("ui-index", "") + "import {\n  to = harvester_setting.test\n  id = \"no-such-setting\"\n}\n", ExpectError: regexp.MustCompile(`Cannot import non-existent`)},
+			{Config: config("ui-index", "  on_destroy = \"burn\""), PlanOnly: true, ExpectError: acctest.Said(`on_destroy`)},
+			{Config: config("ui-index", "") + "import {\n  to = harvester_setting.test\n  id = \"no-such-setting\"\n}\n", ExpectError: acctest.Said(`Cannot import non-existent`)},
 		},
 	})
 }
@@ -284,7 +283,7 @@ func TestAccSetting_refusedInApply(t *testing.T) {
 				CheckDestroy:             c.ends(t, setting, ""),
 				Steps: []resource.TestStep{
 					{Config: valued(setting, test.value), ExpectNonEmptyPlan: true, PlanOnly: true},
-					{Config: valued(setting, test.value), ExpectError: regexp.MustCompile(`(?s)` + test.want + `.*left\s+as\s+it\s+was`)},
+					{Config: valued(setting, test.value), ExpectError: acctest.Said(`` + test.want + `.*left\s+as\s+it\s+was`)},
 				},
 			})
 		})
@@ -303,7 +302,7 @@ func TestAccSetting_notApplied(t *testing.T) {
 		CheckDestroy:             c.ends(t, name, ""),
 		Steps: []resource.TestStep{{
 			Config:      valued(name, value),
-			ExpectError: regexp.MustCompile(`(?s)Setting not applied.*Get "\*\*\*":.*connection\s+refused.*The value is set`),
+			ExpectError: acctest.Said(`Setting not applied.*Get "\*\*\*":.*connection\s+refused.*The value is set`),
 		}},
 	})
 }
@@ -359,7 +358,7 @@ func TestAccSetting_dataSource(t *testing.T) {
 					show("default", "https://releases.rancher.com/harvester"), show("state", "Configured"), show("id", name),
 				},
 			},
-			{Config: "data \"harvester_setting\" \"test\" {\n  name = \"missing\"\n}\n", ExpectError: regexp.MustCompile(`There is no setting "missing"`)},
+			{Config: "data \"harvester_setting\" \"test\" {\n  name = \"missing\"\n}\n", ExpectError: acctest.Said(`There is no setting "missing"`)},
 		},
 	})
 }

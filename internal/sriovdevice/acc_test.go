@@ -6,7 +6,6 @@ package sriovdevice_test
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -72,7 +71,7 @@ func TestAccSRIOVNetworkDevice_lifecycle(t *testing.T) {
 			},
 			{
 				Config:      config(name, "virtual_functions = 2") + fmt.Sprintf("resource \"harvester_pcidevice\" \"vf\" {\n  name = %q\n  passthrough_enabled = true\n}\n", function),
-				ExpectError: regexp.MustCompile(`(?s)Virtual functions in use.*` + function),
+				ExpectError: acctest.Said(`Virtual functions in use.*` + function),
 			},
 			{ // who says nothing leaves the card as it is
 				Config: `provider "harvester" { plan_checks = "off" }` + "\n" + config(name, ""), Check: has(cluster, name, 4),
@@ -102,11 +101,11 @@ func TestAccSRIOVNetworkDevice_found(t *testing.T) {
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: acctest.Factories, CheckDestroy: has(cluster, name, 3),
 		Steps: []resource.TestStep{
-			{Config: config("harvester-node-7-enp3s0f0", ""), ExpectError: regexp.MustCompile(`(?s)not found.*` + name)},
-			{Config: config(name, "virtual_functions = -1"), PlanOnly: true, ExpectError: regexp.MustCompile(`virtual_functions`)},
+			{Config: config("harvester-node-7-enp3s0f0", ""), ExpectError: acctest.Said(`not found.*` + name)},
+			{Config: config(name, "virtual_functions = -1"), PlanOnly: true, ExpectError: acctest.Said(`virtual_functions`)},
 			{
 				Config:      config(name, "virtual_functions = 9\n  timeouts {\n    create = \"4s\"\n  }"),
-				ExpectError: regexp.MustCompile(`(?s)Timed out.*harvester-node-1\s+did not set 9.*sriov_totalvfs`),
+				ExpectError: acctest.Said(`Timed out.*harvester-node-1\s+did not set 9.*sriov_totalvfs`),
 			},
 			{Config: config(name, "virtual_functions = 0"), Destroy: true},
 			{

@@ -6,7 +6,6 @@ package sshkey_test
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -210,11 +209,11 @@ resource "harvester_ssh_key" "test" {
 			return err
 		},
 		Steps: []resource.TestStep{
-			{Config: key("refused", "your ssh public key", ""), PlanOnly: true, ExpectError: regexp.MustCompile(`Not an SSH key`)},
-			{Config: key("refused", "", ""), PlanOnly: true, ExpectError: regexp.MustCompile(`Missing SSH key`)},
-			{Config: heredoc, PlanOnly: true, ExpectError: regexp.MustCompile(`Private key refused`)},
+			{Config: key("refused", "your ssh public key", ""), PlanOnly: true, ExpectError: acctest.Said(`Not an SSH key`)},
+			{Config: key("refused", "", ""), PlanOnly: true, ExpectError: acctest.Said(`Missing SSH key`)},
+			{Config: heredoc, PlanOnly: true, ExpectError: acctest.Said(`Private key refused`)},
 			{ // not even sent, when it is known only in the apply
-				Config: late("-----BEGIN OPENSSH PRIVATE KEY-----\n" + private), ExpectError: regexp.MustCompile(`Private key refused`),
+				Config: late("-----BEGIN OPENSSH PRIVATE KEY-----\n" + private), ExpectError: acctest.Said(`Private key refused`),
 			},
 		},
 	})
@@ -228,7 +227,7 @@ func TestAccSSHKey_existing(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             c.gone(name),
 		Steps: []resource.TestStep{
-			{Config: key(name, keyA, ""), ExpectError: regexp.MustCompile(`(?s)already exists.*terraform import\s+harvester_ssh_key\.<name>\s+default/` + name)},
+			{Config: key(name, keyA, ""), ExpectError: acctest.Said(`already exists.*terraform import\s+harvester_ssh_key\.<name>\s+default/` + name)},
 			{
 				Config: key(name, keyA+"\n", "") + fmt.Sprintf("import {\n  to = %s\n  id = \"default/%s\"\n}\n", address, name),
 				ConfigPlanChecks: resource.ConfigPlanChecks{
@@ -251,7 +250,7 @@ func TestAccSSHKey_takesOverItsOwn(t *testing.T) {
 		Steps: []resource.TestStep{
 			{Config: key(name, keyA, "")},
 			{Config: "removed {\n  from = harvester_ssh_key.test\n  lifecycle {\n    destroy = false\n  }\n}\n"},
-			{Config: key(name, keyA, ""), ExpectError: regexp.MustCompile(`(?s)already exists.*terraform import harvester_ssh_key`)},
+			{Config: key(name, keyA, ""), ExpectError: acctest.Said(`already exists.*terraform import harvester_ssh_key`)},
 			{PreConfig: abandon, Config: key(name, keyB, "labels = { late = \"yes\" }"), Check: c.live(name, "yes", func(pair *api.KeyPair) string { return pair.Labels["late"] })},
 		},
 	})
@@ -276,7 +275,7 @@ func TestAccSSHKey_waitsForTheEndOfAnother(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             c.gone(name),
 		Steps: []resource.TestStep{
-			{Config: key(name, keyB, "timeouts {\n  create = \"2s\"\n}"), ExpectError: regexp.MustCompile(`(?s)Timed out.*being deleted`)},
+			{Config: key(name, keyB, "timeouts {\n  create = \"2s\"\n}"), ExpectError: acctest.Said(`Timed out.*being deleted`)},
 			{
 				PreConfig:         func() { time.AfterFunc(2*time.Second, func() { finalizers() }) },
 				Config:            key(name, keyB, ""),
@@ -306,7 +305,7 @@ func TestAccSSHKey_dataSource(t *testing.T) {
 			{Config: data(name), ConfigStateChecks: []statecheck.StateCheck{
 				check("id", "default/"+name), check("public_key", keyA), check("fingerprint", fingerprintA), check("state", "Validated"), check("description", "by hand"),
 			}},
-			{Config: data(name + "-missing"), ExpectError: regexp.MustCompile(`Not found`)},
+			{Config: data(name + "-missing"), ExpectError: acctest.Said(`Not found`)},
 		},
 	})
 }

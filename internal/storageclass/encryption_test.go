@@ -6,7 +6,6 @@ package storageclass_test
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -77,7 +76,7 @@ func TestAccStorageClass_encryption(t *testing.T) {
 				ProtoV6ProviderFactories: acctest.Factories,
 				CheckDestroy:             gone(cluster, name),
 				Steps: []resource.TestStep{{
-					Config: config(name, parametersText(test.parameters)), PlanOnly: true, ExpectError: regexp.MustCompile(test.wants),
+					Config: config(name, parametersText(test.parameters)), PlanOnly: true, ExpectError: acctest.Said(test.wants),
 				}},
 			})
 		})
@@ -96,7 +95,7 @@ func TestAccStorageClass_secretComesLater(t *testing.T) {
 			{Config: wanted, PlanOnly: true, ExpectNonEmptyPlan: true},
 			{
 				Config:      wanted,
-				ExpectError: regexp.MustCompile(`(?s)Encryption secret not found.*Nothing was\s+created`),
+				ExpectError: acctest.Said(`Encryption secret not found.*Nothing was\s+created`),
 			},
 			{PreConfig: func() { secret(t, cluster, name, "") }, Config: wanted},
 			{ResourceName: address, ImportState: true, ImportStateVerify: true},

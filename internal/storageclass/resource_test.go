@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -146,7 +145,7 @@ func TestAccStorageClass_rehearsed(t *testing.T) {
 		CheckDestroy:             gone(cluster, name),
 		Steps: []resource.TestStep{{
 			Config: config(name, `parameters = { dataLocality = "strict-local" }`), PlanOnly: true,
-			ExpectError: regexp.MustCompile(`(?s)strict-local\s+data\s+locality is not allowed.*asked without creating`),
+			ExpectError: acctest.Said(`strict-local\s+data\s+locality is not allowed.*asked without creating`),
 		}},
 	})
 }
@@ -163,7 +162,7 @@ func TestAccStorageClass_import(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             gone(cluster, name),
 		Steps: []resource.TestStep{
-			{Config: wanted, ExpectError: regexp.MustCompile(fmt.Sprintf(`(?s)Storage class already exists.*terraform import harvester_storageclass.<name> %s`, name))},
+			{Config: wanted, ExpectError: acctest.Said(fmt.Sprintf(`(?s)Storage class already exists.*terraform import harvester_storageclass.<name> %s`, name))},
 			{
 				Config:           wanted + fmt.Sprintf("import {\n  to = harvester_storageclass.test\n  id = %q\n}\n", name),
 				ConfigPlanChecks: planned(plancheck.ResourceActionNoop),
@@ -208,10 +207,10 @@ func TestAccStorageClass_takesOverItsOwn(t *testing.T) {
 		Steps: []resource.TestStep{
 			{Config: config(name, plain+"\n  description = \"old\"")},
 			{Config: forget},
-			{Config: config(name, plain), ExpectError: regexp.MustCompile(`Storage class already exists`)},
+			{Config: config(name, plain), ExpectError: acctest.Said(`Storage class already exists`)},
 			{PreConfig: abandon, Config: config(name, plain), ConfigStateChecks: []statecheck.StateCheck{expect("description", knownvalue.Null())}},
 			{Config: forget},
-			{PreConfig: abandon, Config: config(name, "parameters = {}"), ExpectError: regexp.MustCompile(`(?s)Storage class already exists.*with other\s+settings`)},
+			{PreConfig: abandon, Config: config(name, "parameters = {}"), ExpectError: acctest.Said(`Storage class already exists.*with other\s+settings`)},
 			{Config: config(name, plain)},
 		},
 	})
@@ -236,7 +235,7 @@ func TestAccStorageClass_usedByImage(t *testing.T) {
 						t.Fatal(err)
 					}
 				},
-				Config: " ", ExpectError: regexp.MustCompile(fmt.Sprintf(`(?s)Storage class in use.*"default/%s"\s+\(%[1]s.img\).*It was not deleted`, name)),
+				Config: " ", ExpectError: acctest.Said(fmt.Sprintf(`(?s)Storage class in use.*"default/%s"\s+\(%[1]s.img\).*It was not deleted`, name)),
 			},
 			{ // an image on its way out is waited for
 				PreConfig: func() {
@@ -259,7 +258,7 @@ func TestAccStorageClass_secondDefault(t *testing.T) {
 		CheckDestroy:             gone(cluster, name),
 		Steps: []resource.TestStep{{
 			Config:      config(name, plain+"\n  is_default = true\n  timeouts {\n    create = \"5s\"\n  }"),
-			ExpectError: regexp.MustCompile(`(?s)Another storage class is the default.*terraform\s+import harvester_storageclass.<name>\s+harvester-longhorn`),
+			ExpectError: acctest.Said(`Another storage class is the default.*terraform\s+import harvester_storageclass.<name>\s+harvester-longhorn`),
 		}},
 	})
 }
@@ -312,7 +311,7 @@ func TestAccStorageClass_dataSource(t *testing.T) {
 					statecheck.ExpectKnownValue("data."+address, tfjsonpath.New("id"), text("harvester-longhorn")),
 				},
 			},
-			{Config: "data \"harvester_storageclass\" \"test\" {\n  name = \"no-such-class\"\n}\n", ExpectError: regexp.MustCompile(`There is no storage class`)},
+			{Config: "data \"harvester_storageclass\" \"test\" {\n  name = \"no-such-class\"\n}\n", ExpectError: acctest.Said(`There is no storage class`)},
 		},
 	})
 }

@@ -5,7 +5,6 @@ package virtualmachine_test
 
 import (
 	"fmt"
-	"regexp"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -40,7 +39,7 @@ func TestAccVirtualMachineDataSource(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             c.gone(name),
 		Steps: []resource.TestStep{
-			{Config: fmt.Sprintf("data \"harvester_virtualmachine\" \"test\" {\n name = %q\n}\n", name), ExpectError: regexp.MustCompile(`(?s)Not found.*virtual\s+machine "default/` + name)},
+			{Config: fmt.Sprintf("data \"harvester_virtualmachine\" \"test\" {\n name = %q\n}\n", name), ExpectError: acctest.Said(`Not found.*virtual\s+machine "default/` + name)},
 			{
 				Config: made + "data \"harvester_virtualmachine\" \"test\" {\n name = harvester_virtualmachine.test.name\n depends_on = [harvester_virtualmachine.test]\n}\n",
 				ConfigPlanChecks: resource.ConfigPlanChecks{

@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -114,7 +113,7 @@ func TestAccVirtualMachine_V5_hostDevice(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             c.gone(name),
 		Steps: []resource.TestStep{
-			{Config: config("a", "a"), ExpectError: regexp.MustCompile("Name used twice")},
+			{Config: config("a", "a"), ExpectError: acctest.Said("Name used twice")},
 			{Config: config("a"), Check: c.shows(name, `["a vendor.com/a"]`, part)},
 			imports(),
 			{ // what it asks of a node is Harvester's to say at any change
@@ -302,7 +301,7 @@ func TestAccVirtualMachine_V20_snapshot(t *testing.T) {
 					}
 				},
 				Config:      config("RerunOnFailure") + strings.NewReplacer(`"test"`, `"other"`, "\n  name = \""+name, "\n  name = \""+name+"-2").Replace(config("Halted")),
-				ExpectError: regexp.MustCompile(`(?s)Snapshot exists already.*Nothing\s+was\s+created`),
+				ExpectError: acctest.Said(`Snapshot exists already.*Nothing\s+was\s+created`),
 			},
 			{ // Harvester deletes the snapshot with the machine
 				Config: config("RerunOnFailure"), Taint: []string{address}, Check: usable,

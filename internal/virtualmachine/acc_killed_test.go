@@ -6,7 +6,6 @@ package virtualmachine_test
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -67,7 +66,7 @@ func TestAccVirtualMachine_killedCreate(t *testing.T) {
 		Steps: []resource.TestStep{
 			{Config: config, Check: c.look(name, unmarked)},
 			{Config: forgotten},
-			{Config: config, ExpectError: regexp.MustCompile(`(?s)Virtual machine already exists.*terraform\s+import\s+harvester_virtualmachine`)},
+			{Config: config, ExpectError: acctest.Said(`Virtual machine already exists.*terraform\s+import\s+harvester_virtualmachine`)},
 			{ // as if it was killed right after the machine was made
 				PreConfig: func() {
 					abandon()

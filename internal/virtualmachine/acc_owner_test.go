@@ -6,7 +6,6 @@ package virtualmachine_test
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -160,7 +159,7 @@ func TestAccVirtualMachine_medium(t *testing.T) {
 			{Config: config(fmt.Sprintf("image = %q", name)), Check: check(true)},
 			{Config: config(fmt.Sprintf("image = \"%s-2\"", name)), ConfigPlanChecks: inPlace, Check: check(true)},
 			{Config: config(fmt.Sprintf("image = \"%s-2\"\n volume_name = \"%s-cd\"", name, name)), ConfigPlanChecks: inPlace, Check: check(true)},
-			{Config: config(fmt.Sprintf("image = %q\n volume_name = \"%s-cd\"", name, name)), ExpectError: regexp.MustCompile("Volume would stay in the way")},
+			{Config: config(fmt.Sprintf("image = %q\n volume_name = \"%s-cd\"", name, name)), ExpectError: acctest.Said("Volume would stay in the way")},
 			{Config: config(""), ConfigPlanChecks: inPlace, Check: check(false)},
 			{Config: config(fmt.Sprintf("image = %q", name)), ConfigPlanChecks: inPlace, Check: check(true)},
 		},

@@ -130,9 +130,9 @@ pod_anti_affinity {
 			updated(config(pin), c.shows(name,
 				`[{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchExpressions":[`+pinned+`]}]}},"podAntiAffinity":`+spread+`},null]`, placed)),
 			imports(),
-			{Config: config("toleration {}"), ExpectError: regexp.MustCompile(`Toleration of no taint`)},
-			{Config: config("node_affinity {\n required {}\n}"), ExpectError: regexp.MustCompile(`node_selector_term`)},
-			{Config: config("pod_affinity {\n required {\n topology_key = \"not a label\"\n }\n}"), ExpectError: regexp.MustCompile(`Invalid label`)},
+			{Config: config("toleration {}"), ExpectError: acctest.Said(`Toleration of no taint`)},
+			{Config: config("node_affinity {\n required {}\n}"), ExpectError: acctest.Said(`node_selector_term`)},
+			{Config: config("pod_affinity {\n required {\n topology_key = \"not a label\"\n }\n}"), ExpectError: acctest.Said(`Invalid label`)},
 			updated(config("run_strategy = \"Halted\""), c.shows(name, `[{"podAntiAffinity":`+spread+`},null]`, placed)),
 		},
 	})
@@ -223,8 +223,8 @@ func TestAccVirtualMachine_grows(t *testing.T) {
 				Config: config(grown + "cpu = 1\nmemory = \"2Gi\"\nrestart_after_update = true"), ConfigPlanChecks: planned(plancheck.ResourceActionUpdate),
 				Check: resource.ComposeTestCheckFunc(c.running(name, "1/1/1 2Gi", size), kept(false)),
 			},
-			{Config: config(grown + "cpu = 9"), ExpectError: regexp.MustCompile(`More than the maximum`)},
-			{Config: config("max_cpu = 8"), ExpectError: regexp.MustCompile(`max_memory missing`)},
+			{Config: config(grown + "cpu = 9"), ExpectError: acctest.Said(`More than the maximum`)},
+			{Config: config("max_cpu = 8"), ExpectError: acctest.Said(`max_memory missing`)},
 			{ // what is not said stays
 				Config:            config("cpu = 1\nmemory = \"2Gi\"\nrestart_after_update = true"),
 				ConfigStateChecks: []statecheck.StateCheck{expect(knownvalue.Int64Exact(8), "max_cpu"), expect(exactly("4Gi"), "max_memory")},
@@ -241,7 +241,7 @@ func TestAccVirtualMachine_grows(t *testing.T) {
 			},
 			{ // Harvester has one socket for a machine that cannot grow
 				Config:      config("cpu = 2\ncpu_sockets = 2\nmemory = \"2Gi\""),
-				ExpectError: regexp.MustCompile(`(?s)cpu_sockets.*one\s+socket\s+to\s+a\s+machine`),
+				ExpectError: acctest.Said(`cpu_sockets.*one\s+socket\s+to\s+a\s+machine`),
 			},
 			{Config: config("cpu = 2\nmemory = \"2Gi\"")},
 		},
@@ -274,8 +274,8 @@ func TestAccVirtualMachine_end(t *testing.T) {
 			{ // what is not said stays
 				Config: config(""), PlanOnly: true,
 			},
-			{Config: config("eviction_strategy = \"Never\""), ExpectError: regexp.MustCompile(`eviction_strategy`)},
-			{Config: config("termination_grace_period_seconds = -1"), ExpectError: regexp.MustCompile(`termination_grace_period_seconds`)},
+			{Config: config("eviction_strategy = \"Never\""), ExpectError: acctest.Said(`eviction_strategy`)},
+			{Config: config("termination_grace_period_seconds = -1"), ExpectError: acctest.Said(`termination_grace_period_seconds`)},
 			{ // changed by hand
 				PreConfig: func() {
 					patch := map[string]any{"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"evictionStrategy": "External", "terminationGracePeriodSeconds": 7}}}}

@@ -6,7 +6,6 @@ package virtualmachine_test
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -114,9 +113,9 @@ func TestAccVirtualMachine_requests(t *testing.T) {
 				ConfigPlanChecks: planned(plancheck.ResourceActionUpdate),
 				Check:            c.asks(name, "100m 2Gi"),
 			},
-			{Config: config("requests {\n cpu = \"2\"\n}"), ExpectError: regexp.MustCompile(`More requested than allowed`)},
-			{Config: config("requests {\n memory = \"lots\"\n}"), ExpectError: regexp.MustCompile(`Invalid quantity`)},
-			{Config: config("requests {}\nrequests {}"), ExpectError: regexp.MustCompile(`at most 1`)},
+			{Config: config("requests {\n cpu = \"2\"\n}"), ExpectError: acctest.Said(`More requested than allowed`)},
+			{Config: config("requests {\n memory = \"lots\"\n}"), ExpectError: acctest.Said(`Invalid quantity`)},
+			{Config: config("requests {}\nrequests {}"), ExpectError: acctest.Said(`at most 1`)},
 			{Config: config("memory = \"3Gi\"\nrequests {}")},
 			imports("requests", "restart_after_update"),
 		},

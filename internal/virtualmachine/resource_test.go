@@ -346,7 +346,7 @@ func TestAccVirtualMachine_disks(t *testing.T) {
 				ConfigStateChecks: []statecheck.StateCheck{expect(exactly("2Gi"), "disk", 1, "size")},
 				Check:             resource.ComposeTestCheckFunc(c.look(name, unmoved), sized("2Gi")),
 			},
-			{Config: config(disk("second", "1Gi"), disk("first", "1Gi")), ExpectError: regexp.MustCompile(`Volume cannot shrink`)},
+			{Config: config(disk("second", "1Gi"), disk("first", "1Gi")), ExpectError: acctest.Said(`Volume cannot shrink`)},
 			{ // a disk that goes is detached; its volume stays
 				Config: config(disk("first", "2Gi")),
 				Check: func(*terraform.State) error {
@@ -368,11 +368,11 @@ func TestAccVirtualMachine_V1_gate(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             c.gone(name),
 		Steps: []resource.TestStep{
-			{Config: machine(name, body), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)disk.*image.*Image is not ready|Image is not ready.*Uploading, 40`)},
-			{Config: machine(name, strings.ReplaceAll(body, name, "missing-"+name)), PlanOnly: true, ExpectError: regexp.MustCompile(`Image not found`)},
+			{Config: machine(name, body), PlanOnly: true, ExpectError: acctest.Said(`disk.*image.*Image is not ready|Image is not ready.*Uploading, 40`)},
+			{Config: machine(name, strings.ReplaceAll(body, name, "missing-"+name)), PlanOnly: true, ExpectError: acctest.Said(`Image not found`)},
 			{ // plan is told not to look, so apply refuses; nothing is made
 				Config:      `provider "harvester" { plan_checks = "off" }` + machine(name, body),
-				ExpectError: regexp.MustCompile(`(?s)Image is not ready.*Nothing\s+was\s+created\s+or\s+changed`),
+				ExpectError: acctest.Said(`Image is not ready.*Nothing\s+was\s+created\s+or\s+changed`),
 			},
 			{
 				PreConfig: func() {
@@ -383,11 +383,11 @@ func TestAccVirtualMachine_V1_gate(t *testing.T) {
 					c.Await(t, name, imagestate.Image.Ready)
 				},
 				Config:      machine(name, strings.Replace(body, "auto_delete", "size = \"1Ki\"\n auto_delete", 1)),
-				ExpectError: regexp.MustCompile(`(?s)Disk smaller than its image.*size`),
+				ExpectError: acctest.Said(`Disk smaller than its image.*size`),
 			},
 			{
 				Config:      machine(name, strings.Replace(body, "auto_delete", "storage_class_name = \"harvester-longhorn\"\n auto_delete", 1)),
-				ExpectError: regexp.MustCompile(`Storage class does not fit the image`),
+				ExpectError: acctest.Said(`Storage class does not fit the image`),
 			},
 			{ // a bare name is in the machine's namespace, and stays as it is written
 				Config:            machine(name, strings.Replace(body, "default/", "", 1)),
@@ -450,7 +450,7 @@ func TestAccVirtualMachine_V17_existingVolume(t *testing.T) {
 			return err
 		}),
 		Steps: []resource.TestStep{
-			{Config: machine(name, body), ExpectError: regexp.MustCompile(`(?s)Volume not found.*Nothing\s+was\s+created`)},
+			{Config: machine(name, body), ExpectError: acctest.Said(`Volume not found.*Nothing\s+was\s+created`)},
 			{
 				PreConfig: func() { c.claim(t, name) },
 				Config:    machine(name, body),
@@ -496,7 +496,7 @@ func TestAccVirtualMachine_volumeInTheWay(t *testing.T) {
 		}),
 		Steps: []resource.TestStep{{
 			Config:      machine(name, body),
-			ExpectError: regexp.MustCompile(`(?s)Volume exists already.*existing_volume_name\s+=`),
+			ExpectError: acctest.Said(`Volume exists already.*existing_volume_name\s+=`),
 		}},
 	})
 }
@@ -516,10 +516,10 @@ func TestAccVirtualMachine_V15_stuck(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             c.gone(name),
 		Steps: []resource.TestStep{
-			{Config: machine(name, body("no-such-class")), ExpectError: regexp.MustCompile(`(?s)storage_class_name = .*Storage class not found|Storage class not found.*storage_class_name`)},
+			{Config: machine(name, body("no-such-class")), ExpectError: acctest.Said(`storage_class_name = .*Storage class not found|Storage class not found.*storage_class_name`)},
 			{
 				Config: machine(name, body(name)),
-				ExpectError: regexp.MustCompile(`(?s)Timed out.*not\s+reached\s+within\s+\d+s.*WaitingForVolumeBinding.*The\s+volume\s+"` + name +
+				ExpectError: acctest.Said(`Timed out.*not\s+reached\s+within\s+\d+s.*WaitingForVolumeBinding.*The\s+volume\s+"` + name +
 					`-data-.....".*is\s+Pending`),
 			},
 		},
@@ -581,11 +581,11 @@ func TestAccVirtualMachine_login(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             c.gone(name),
 		Steps: []resource.TestStep{
-			{Config: machine(name, disk+"ssh_keys = [\"missing\"]\ncloudinit {}"), ExpectError: regexp.MustCompile("SSH key not found")},
-			{Config: machine(name, disk+"cloudinit {\n user_data_secret_name = \"missing\"\n}"), ExpectError: regexp.MustCompile("Secret not found")},
+			{Config: machine(name, disk+"ssh_keys = [\"missing\"]\ncloudinit {}"), ExpectError: acctest.Said("SSH key not found")},
+			{Config: machine(name, disk+"cloudinit {\n user_data_secret_name = \"missing\"\n}"), ExpectError: acctest.Said("Secret not found")},
 			{
 				Config:      machine(name, disk+"ssh_keys = [\""+name+"\"]\ncloudinit {\n user_data_base64 = base64encode(\"#cloud-config\")\n}"),
-				ExpectError: regexp.MustCompile("SSH keys not in the user data"),
+				ExpectError: acctest.Said("SSH keys not in the user data"),
 			},
 			{Config: machine(name, disk+"ssh_keys = [\"default/"+name+"\"]\ncloudinit {}")},
 			{Config: machine(name, disk), ConfigPlanChecks: planned(plancheck.ResourceActionUpdate)},

@@ -6,7 +6,6 @@ package vlanconfig_test
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -195,8 +194,8 @@ func TestAccVlanConfig_cardMissing(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             c.gone(name),
 		Steps: []resource.TestStep{
-			{Config: config(name, `nics = ["eno99"]`, ""), ExpectError: regexp.MustCompile(`(?s)No such network card.*"eno99".*Free\s+on\s+all\s+of\s+them:.*eno1`)},
-			{Config: config(name, `nics = ["ens2f0"]`, ""), ExpectError: regexp.MustCompile(`(?s)Uplink not set up.*harvester-node-1:\s+get\s+link\s+ens2f0\s+failed.*marked\s+for\s+replacement`)},
+			{Config: config(name, `nics = ["eno99"]`, ""), ExpectError: acctest.Said(`No such network card.*"eno99".*Free\s+on\s+all\s+of\s+them:.*eno1`)},
+			{Config: config(name, `nics = ["ens2f0"]`, ""), ExpectError: acctest.Said(`Uplink not set up.*harvester-node-1:\s+get\s+link\s+ens2f0\s+failed.*marked\s+for\s+replacement`)},
 			{
 				Config:            config(name, `nics = ["ens2f0"]`, `node_selector = { "kubernetes.io/hostname" = "harvester-node-0" }`),
 				ConfigPlanChecks:  resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(address, plancheck.ResourceActionReplace)}},
@@ -218,14 +217,14 @@ func TestAccVlanConfig_agentFails(t *testing.T) {
 			{
 				PreConfig:   func() { c.SetFaultOf(t, "vlanconfigs", name, acctest.Fault{AgentSilent: true}) },
 				Config:      limited,
-				ExpectError: regexp.MustCompile(`(?s)Timed out.*harvester-node-0\s+has\s+not\s+begun`),
+				ExpectError: acctest.Said(`Timed out.*harvester-node-0\s+has\s+not\s+begun`),
 			},
 			{
 				PreConfig: func() {
 					c.SetFaultOf(t, "vlanconfigs", name, acctest.Fault{SetupError: "set ens1f4 up failed, error: device busy"})
 				},
 				Config:      limited,
-				ExpectError: regexp.MustCompile(`(?s)Timed out.*What\s+the\s+nodes\s+say:.*device\s+busy`),
+				ExpectError: acctest.Said(`Timed out.*What\s+the\s+nodes\s+say:.*device\s+busy`),
 			},
 			{
 				PreConfig:         func() { c.ClearFaultOf(t, "vlanconfigs", name) },
@@ -259,11 +258,11 @@ resource "harvester_vlanconfig" "second" {
 			{Config: first},
 			{
 				PreConfig: func() { began = time.Now() },
-				Config:    first + second, ExpectError: regexp.MustCompile(`(?s)Rejected by the cluster.*need\s+to\s+have\s+same\s+MTU`),
+				Config:    first + second, ExpectError: acctest.Said(`Rejected by the cluster.*need\s+to\s+have\s+same\s+MTU`),
 			},
 			{
 				Config:      first + strings.Replace(second, "mtu  = 9000", "", 1),
-				ExpectError: regexp.MustCompile(`(?s)Rejected by the cluster.*"[^"]+-2":\s+can't\s+create.*overlaps\s+with\s+other\s+vlanconfigs.*Nothing\s+was\s+created`),
+				ExpectError: acctest.Said(`Rejected by the cluster.*"[^"]+-2":\s+can't\s+create.*overlaps\s+with\s+other\s+vlanconfigs.*Nothing\s+was\s+created`),
 			},
 			{
 				PreConfig: func() {
@@ -274,11 +273,11 @@ resource "harvester_vlanconfig" "second" {
 				Config: first,
 			},
 			{ // the management network and others that cannot be
-				Config: strings.Replace(first, "harvester_clusternetwork.test.name", `"mgmt"`, 1), ExpectError: regexp.MustCompile(`Invalid cluster network`),
+				Config: strings.Replace(first, "harvester_clusternetwork.test.name", `"mgmt"`, 1), ExpectError: acctest.Said(`Invalid cluster network`),
 			},
-			{Config: strings.Replace(first, "harvester_clusternetwork.test.name", `"thirteenchars"`, 1), ExpectError: regexp.MustCompile(`(?s)at\s+most\s+12\s+characters`)},
-			{Config: strings.Replace(first, `nics = ["ens1f5"]`, "nics = [\"ens1f5\"]\n    mtu = 100", 1), ExpectError: regexp.MustCompile(`Invalid MTU`)},
-			{Config: strings.Replace(first, `nics = ["ens1f5"]`, "nics = []", 1), ExpectError: regexp.MustCompile(`nics`)},
+			{Config: strings.Replace(first, "harvester_clusternetwork.test.name", `"thirteenchars"`, 1), ExpectError: acctest.Said(`at\s+most\s+12\s+characters`)},
+			{Config: strings.Replace(first, `nics = ["ens1f5"]`, "nics = [\"ens1f5\"]\n    mtu = 100", 1), ExpectError: acctest.Said(`Invalid MTU`)},
+			{Config: strings.Replace(first, `nics = ["ens1f5"]`, "nics = []", 1), ExpectError: acctest.Said(`nics`)},
 			{Config: first}, // what destroys it has to be valid
 		},
 	})
@@ -293,7 +292,7 @@ func TestAccVlanConfig_noClusterNetwork(t *testing.T) {
 		CheckDestroy:             c.gone(name),
 		Steps: []resource.TestStep{{
 			Config:      strings.Replace(config(name, `nics = ["ens1f7"]`, ""), "harvester_clusternetwork.test.name", `"missing"`, 1),
-			ExpectError: regexp.MustCompile(`(?s)Cluster network not found.*"missing".*Nothing\s+was\s+created`),
+			ExpectError: acctest.Said(`Cluster network not found.*"missing".*Nothing\s+was\s+created`),
 		}},
 	})
 }

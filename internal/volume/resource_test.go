@@ -94,7 +94,7 @@ func TestAccVolume_blank(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             gone(cluster, name),
 		Steps: []resource.TestStep{
-			{Config: config(name, `size = "1 GB"`), PlanOnly: true, ExpectError: regexp.MustCompile(`Invalid quantity`)},
+			{Config: config(name, `size = "1 GB"`), PlanOnly: true, ExpectError: acctest.Said(`Invalid quantity`)},
 			{
 				Config: config(name, `description = "data"
   labels = { team = "blue" }
@@ -154,7 +154,7 @@ func TestAccVolume_blank(t *testing.T) {
 			},
 			{
 				Config: config(name, `size = "2Gi"`), PlanOnly: true,
-				ExpectError: regexp.MustCompile(`(?s)Volume cannot shrink.*has 2560Mi, and the configuration\s+asks\s+for\s+2Gi`),
+				ExpectError: acctest.Said(`Volume cannot shrink.*has 2560Mi, and the configuration\s+asks\s+for\s+2Gi`),
 			},
 			{
 				ResourceName: address, ImportState: true, ImportStateVerify: true,
@@ -211,7 +211,7 @@ func TestAccVolume_fromImage(t *testing.T) {
 			{
 				Config:      config(name, fmt.Sprintf("image = %q\n  storage_class_name = \"harvester-longhorn\"", name)),
 				PlanOnly:    true,
-				ExpectError: regexp.MustCompile(`(?s)Storage class does not fit the image.*Remove\s+storage_class_name`),
+				ExpectError: acctest.Said(`Storage class does not fit the image.*Remove\s+storage_class_name`),
 			},
 			{ // without an image it is another volume
 				Config:            config(name, ""),
@@ -244,7 +244,7 @@ func TestAccVolume_refusedAtPlan(t *testing.T) {
 				CheckDestroy:             gone(cluster, name),
 				Steps: []resource.TestStep{{
 					Config:   config(name, fmt.Sprintf("image = \"default/%s\"\n  size = %q", name, test.size)),
-					PlanOnly: true, ExpectError: regexp.MustCompile(test.wants),
+					PlanOnly: true, ExpectError: acctest.Said(test.wants),
 				}},
 			})
 		})
@@ -279,7 +279,7 @@ func TestAccVolume_looksAgainAtApply(t *testing.T) {
 		Steps: []resource.TestStep{{
 			Config:           config(name, fmt.Sprintf(`image = "default/%s"`, name)),
 			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{turn}},
-			ExpectError:      regexp.MustCompile(`(?s)Image is not ready.*Uploading`),
+			ExpectError:      acctest.Said(`Image is not ready.*Uploading`),
 		}},
 	})
 }
@@ -296,7 +296,7 @@ func TestAccVolume_noSwitchAtApply(t *testing.T) {
 		CheckDestroy:             gone(cluster, name),
 		Steps: []resource.TestStep{{
 			Config:      unchecked + config(name, fmt.Sprintf(`image = "default/%s"`, name)),
-			ExpectError: regexp.MustCompile(`(?s)Image is not ready.*Nothing was created or changed`),
+			ExpectError: acctest.Said(`Image is not ready.*Nothing was created or changed`),
 		}},
 	})
 }
@@ -344,11 +344,11 @@ resource "harvester_storageclass" "test" {
 			},
 			{ // it can grow only when it is bound
 				Config: class + config(name, "storage_class_name = harvester_storageclass.test.name\n  size = \"2Gi\""), PlanOnly: true,
-				ExpectError: regexp.MustCompile(`(?s)Could not let grow.*asked without.*grows only once it is bound`),
+				ExpectError: acctest.Said(`Could not let grow.*asked without.*grows only once it is bound`),
 			},
 			{
 				Config:      unchecked + class + config(name, "storage_class_name = harvester_storageclass.test.name\n  size = \"2Gi\""),
-				ExpectError: regexp.MustCompile(`(?s)Could not let grow.*Nothing was\s+created or changed.*grows only once it is bound`),
+				ExpectError: acctest.Said(`Could not let grow.*Nothing was\s+created or changed.*grows only once it is bound`),
 			},
 		},
 	})
@@ -371,7 +371,7 @@ resource "harvester_storageclass" "test" {
 			{
 				Config: class + config(name, `storage_class_name = harvester_storageclass.test.name
   timeouts { create = "5s" }`),
-				ExpectError: regexp.MustCompile(`(?s)Timed out.*phase is Pending.*ProvisioningFailed.*not\s+supported\s+via\s+CSI.*marked\s+for\s+replacement`),
+				ExpectError: acctest.Said(`Timed out.*phase is Pending.*ProvisioningFailed.*not\s+supported\s+via\s+CSI.*marked\s+for\s+replacement`),
 			},
 			{Config: class + config(name, ""), ConfigPlanChecks: planned(plancheck.ResourceActionReplace)},
 		},
@@ -397,19 +397,19 @@ func TestAccVolume_modesOfTheClass(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             gone(cluster, name),
 		Steps: []resource.TestStep{
-			{Config: lvm(""), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)Mode not offered by the storage class.*ReadWriteMany.*ReadWriteOnce`)},
-			{Config: lvm(`volume_mode = "Filesystem"`), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)Mode not offered.*Filesystem.*Block`)},
+			{Config: lvm(""), PlanOnly: true, ExpectError: acctest.Said(`Mode not offered by the storage class.*ReadWriteMany.*ReadWriteOnce`)},
+			{Config: lvm(`volume_mode = "Filesystem"`), PlanOnly: true, ExpectError: acctest.Said(`Mode not offered.*Filesystem.*Block`)},
 			{Config: lvm(`access_mode = "ReadWriteOnce"`), ConfigStateChecks: []statecheck.StateCheck{expect("state", text("Ready"))}},
 			{ // nor does every class let its volumes grow
 				Config: lvm("access_mode = \"ReadWriteOnce\"\n  size = \"2Gi\""), PlanOnly: true,
-				ExpectError: regexp.MustCompile(`Storage class does not let volumes grow`),
+				ExpectError: acctest.Said(`Storage class does not let volumes grow`),
 			},
 			{ // a missing class is found before the old volume is deleted
 				Config: config(name, `storage_class_name = "no-such-class"`), PlanOnly: true,
-				ExpectError: regexp.MustCompile(`(?s)Storage class not found.*could\s+not\s+be\s+made\s+now`),
+				ExpectError: acctest.Said(`Storage class not found.*could\s+not\s+be\s+made\s+now`),
 			},
 			{Config: " ", Destroy: true},
-			{Config: config(name, `storage_class_name = "no-such-class"`), ExpectError: regexp.MustCompile(`(?s)Storage class not found.*Nothing was\s+created`)},
+			{Config: config(name, `storage_class_name = "no-such-class"`), ExpectError: acctest.Said(`Storage class not found.*Nothing was\s+created`)},
 		},
 	})
 }
@@ -449,7 +449,7 @@ resource "harvester_virtualmachine" "test" {
 				Config:            volumes + vm,
 				ConfigStateChecks: []statecheck.StateCheck{expect("state", text("In-use")), expect("attached_vm", text("default/"+name)), idle},
 			},
-			{Config: other + vm, ExpectError: regexp.MustCompile(fmt.Sprintf(`(?s)Volume in use.*virtual\s+machine\s+"default/%s" has it`, name))},
+			{Config: other + vm, ExpectError: acctest.Said(fmt.Sprintf(`(?s)Volume in use.*virtual\s+machine\s+"default/%s" has it`, name))},
 			{Config: volumes + strings.Replace(vm, `name = "`, "run_strategy = \"Halted\"\n  name = \"", 1)},
 			{ // a volume in use is still in use while the machine is off, and can grow then
 				Config: config(name, `size = "2Gi"`) + other + strings.Replace(vm, `name = "`, "run_strategy = \"Halted\"\n  name = \"", 1),
@@ -479,7 +479,7 @@ func TestAccVolume_import(t *testing.T) {
 		ProtoV6ProviderFactories: acctest.Factories,
 		CheckDestroy:             gone(cluster, name),
 		Steps: []resource.TestStep{
-			{Config: wanted, ExpectError: regexp.MustCompile(fmt.Sprintf(`(?s)Volume already exists.*terraform import harvester_volume.<name>\s+default/%s`, name))},
+			{Config: wanted, ExpectError: acctest.Said(fmt.Sprintf(`(?s)Volume already exists.*terraform import harvester_volume.<name>\s+default/%s`, name))},
 			{
 				Config:            wanted + fmt.Sprintf("import {\n  to = harvester_volume.test\n  id = \"default/%s\"\n}\n", name),
 				ConfigPlanChecks:  planned(plancheck.ResourceActionNoop),
@@ -575,7 +575,7 @@ resource "harvester_image" "test" {
 				PreConfig: abandon, Config: volume("10Mi"), ConfigPlanChecks: planned(plancheck.ResourceActionCreate),
 			},
 			{Config: volume("20Mi"), ConfigPlanChecks: planned(plancheck.ResourceActionUpdate)},
-			{Config: volume("1Mi"), PlanOnly: true, ExpectError: regexp.MustCompile(`Volume cannot shrink`)},
+			{Config: volume("1Mi"), PlanOnly: true, ExpectError: acctest.Said(`Volume cannot shrink`)},
 			{Config: volume("20Mi"), Taint: []string{address}, ConfigPlanChecks: planned(plancheck.ResourceActionReplace)},
 		},
 	})
@@ -651,10 +651,10 @@ func TestAccVolume_takesOverItsOwn(t *testing.T) {
 		Steps: []resource.TestStep{
 			{Config: config(name, `description = "old"`)},
 			{Config: "removed {\n  from = harvester_volume.test\n  lifecycle {\n    destroy = false\n  }\n}\n"},
-			{Config: config(name, `description = "new"`), ExpectError: regexp.MustCompile(`Volume already exists`)},
+			{Config: config(name, `description = "new"`), ExpectError: acctest.Said(`Volume already exists`)},
 			{PreConfig: abandon, Config: config(name, `description = "new"`), ConfigStateChecks: []statecheck.StateCheck{expect("description", text("new"))}},
 			{Config: "removed {\n  from = harvester_volume.test\n  lifecycle {\n    destroy = false\n  }\n}\n"},
-			{PreConfig: abandon, Config: config(name, `size = "2Gi"`), ExpectError: regexp.MustCompile(`(?s)Volume already exists.*with other\s+settings`)},
+			{PreConfig: abandon, Config: config(name, `size = "2Gi"`), ExpectError: acctest.Said(`Volume already exists.*with other\s+settings`)},
 			{Config: config(name, ""), ConfigPlanChecks: planned(plancheck.ResourceActionCreate)},
 		},
 	})
@@ -669,7 +669,7 @@ func TestAccVolume_rehearsed(t *testing.T) {
 		CheckDestroy:             gone(cluster, name),
 		Steps: []resource.TestStep{{
 			Config: config(name, `storage_class_name = "vmstate-persistence"`), PlanOnly: true,
-			ExpectError: regexp.MustCompile(`(?s)reserved storage\s+class vmstate-persistence.*asked without creating`),
+			ExpectError: acctest.Said(`reserved storage\s+class vmstate-persistence.*asked without creating`),
 		}},
 	})
 }
@@ -688,7 +688,7 @@ func TestAccVolume_dataSource(t *testing.T) {
 				Config:            fmt.Sprintf("data \"harvester_volume\" \"test\" {\n  name = %q\n}\n", name),
 				ConfigStateChecks: []statecheck.StateCheck{shows("id", "default/"+name), shows("size", "3Gi"), shows("attached_vm", "")},
 			},
-			{Config: fmt.Sprintf("data \"harvester_volume\" \"test\" {\n  name = \"%s-no\"\n}\n", name), ExpectError: regexp.MustCompile(`There is no volume`)},
+			{Config: fmt.Sprintf("data \"harvester_volume\" \"test\" {\n  name = \"%s-no\"\n}\n", name), ExpectError: acctest.Said(`There is no volume`)},
 		},
 	})
 }

@@ -58,7 +58,7 @@ func TestLentEnds(t *testing.T) {
 	_, _ = during(outer, 0, func(ctx context.Context, _ int) (int, error) {
 		inner, stop := context.WithCancel(ctx)
 		t.Cleanup(stop)
-		kept = inner
+		kept = inner //nolint:fatcontext // that is what the framework does
 		if inner.Value(note{}) != "here" || inner.Err() != nil {
 			t.Errorf("within the request the context has %v, %v", inner.Value(note{}), inner.Err())
 		}

@@ -80,6 +80,12 @@ func Refused(err error) bool {
 	return Denied(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || err != nil && strings.Contains(err.Error(), "exceeded quota")
 }
 
+// Overtaken says that a message, in the status of an object, is that of a controller whose change met a newer version of
+// what it wanted to change. It tries again by itself. The words are kube-apiserver's (k8s.io/apiserver, registry.OptimisticLockErrorMsg).
+func Overtaken(message string) bool {
+	return strings.Contains(message, "the object has been modified; please apply your changes to the latest version")
+}
+
 // Unserved says that the API does not know the kind at all, as without the add-on that brings it. It is a NotFound, but not of
 // the object.
 func Unserved(err error) bool {

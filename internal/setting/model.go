@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 )
 
@@ -143,7 +144,7 @@ func undone(condition *api.Condition) (state, message string) {
 	switch {
 	case condition == nil || condition.Message == "" || condition.Status == "True":
 		return statePending, "Harvester has not applied the value yet."
-	case condition.Reason == inProgress:
+	case condition.Reason == inProgress, kube.Overtaken(condition.Message):
 		return statePending, condition.Message
 	}
 	return stateFailed, condition.Message

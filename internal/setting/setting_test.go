@@ -156,6 +156,8 @@ func TestVerdict(t *testing.T) {
 	failed := func() *api.Condition { return &api.Condition{Status: "False", Message: "not found"} }
 	empty, yes := &api.Condition{Status: "False"}, &api.Condition{Status: "True"}
 	progress := &api.Condition{Status: "False", Reason: inProgress, Message: "waiting for volumes"}
+	const conflict = `Operation cannot be fulfilled on backuptargets.longhorn.io "default": the object has been modified; please apply your changes to the latest version and try again`
+	overtaken := &api.Condition{Status: "False", Message: conflict}
 	const waiting = "Harvester has not applied the value yet."
 	for name, test := range map[string]struct {
 		setting        *api.Setting
@@ -177,6 +179,7 @@ func TestVerdict(t *testing.T) {
 		"target":                {stored("backup-target", `{"type":"nfs","endpoint":"e"}`, yes, false), stateConfigured, ""},
 		"target, not verified":  {stored("backup-target", `{"type":"nfs","endpoint":"e"}`, empty, false), statePending, waiting},
 		"target, with its keys": {stored("backup-target", `{"type":"s3","accessKeyId":"a","secretAccessKey":"b"}`, yes, false), statePending, waiting},
+		"target, overtaken":     {stored("backup-target", `{"type":"nfs","endpoint":"e"}`, overtaken, false), statePending, conflict},
 		"target, stripped":      {stored("backup-target", `{"type":"s3","accessKeyId":"","secretAccessKey":""}`, yes, false), stateConfigured, ""},
 	} {
 		if state, message := verdict(test.setting); state != test.state || message != test.message {

@@ -150,3 +150,32 @@ func found(t *testing.T, maps kube.Resource[corev1.ConfigMap], i int) {
 		t.Errorf("%s: got %v, %v", name, object, err)
 	}
 }
+
+// A list is read page by page, and what is kept of an object still tells who manages it.
+func TestRecentReadsPages(t *testing.T) {
+	t.Parallel()
+	const page = `{"apiVersion":"v1","kind":"ConfigMapList","metadata":{"continue":%q},"items":[{"metadata":{"name":%q,"namespace":"default","managedFields":[{"manager":"m","fieldsV1":{"f:data":{}}}]},"data":{"a":"b"}}]}`
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch {
+		case r.URL.Query().Get("limit") == "":
+			http.Error(w, "only pages are served", http.StatusBadRequest)
+		case r.URL.Query().Get("continue") == "":
+			_, _ = fmt.Fprintf(w, page, "more", "first")
+		default:
+			_, _ = fmt.Fprintf(w, page, "", "second")
+		}
+	}))
+	t.Cleanup(server.Close)
+	client, err := kube.Connect(kube.Connection{Host: server.URL, Token: "t"}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := kube.For[corev1.ConfigMap](client, schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}, "ConfigMap").RecentAll(t.Context(), "default")
+	if err != nil || len(all) != 2 {
+		t.Fatalf("%d objects, %v", len(all), err)
+	}
+	if second := all[1]; second.Name != "second" || second.Data["a"] != "b" || second.ManagedFields[0].Manager != "m" || second.ManagedFields[0].FieldsV1 != nil {
+		t.Errorf("got %+v", second)
+	}
+}

@@ -258,7 +258,8 @@ func (c *Cluster) Ask(t *testing.T, method, path string, body []byte) []byte {
 	return text
 }
 
-// Said matches a message as Terraform shows it: each space of the pattern may be where a line was broken.
+// Said matches a message as Terraform shows it: each space of the pattern, or " +", may be where a line was broken.
 func Said(pattern string) *regexp.Regexp {
-	return regexp.MustCompile(`(?s)` + strings.ReplaceAll(pattern, " ", `\s+(?:│\s+)?`))
+	const space = `\s+(?:│\s+)?`
+	return regexp.MustCompile(`(?s)` + strings.NewReplacer(" +", space, " ", space).Replace(pattern))
 }

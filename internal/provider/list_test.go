@@ -186,8 +186,8 @@ func TestListInPages(t *testing.T) {
 	cluster := &many{count: 1100}
 	c := courseIn(t, "harvester_ssh_key", cluster, nil)
 	cluster.pages.Store(0)
-	if found, said := c.query(t.Context(), map[string]any{}, true, 300); len(found) != 300 || len(said) > 0 || cluster.pages.Load() != 2 {
-		t.Errorf("with a limit of 300 it lists %d after %d pages, and says %q", len(found), cluster.pages.Load(), said)
+	if found, said := c.query(t.Context(), map[string]any{}, true, 600); len(found) != 600 || len(said) > 0 || cluster.pages.Load() != 2 {
+		t.Errorf("with a limit of 600 it lists %d after %d pages, and says %q", len(found), cluster.pages.Load(), said)
 	}
 	cluster.expired.Store(true)
 	found, said := c.query(t.Context(), map[string]any{}, false, 0)

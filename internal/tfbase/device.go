@@ -255,7 +255,8 @@ func (r *device[M, P, S]) apply(ctx context.Context, switching *Switching[P, S],
 	if diags.Append(r.Switch(ctx, switching)...); diags.HasError() && !saved {
 		return diags
 	}
-	return append(diags, r.save(ctx, switching.Plan, into)...)
+	diags.Append(r.save(ctx, switching.Plan, into)...) // what was said already is not said twice
+	return diags
 }
 
 // save puts the device as it is now into the state.

@@ -189,10 +189,10 @@ func (c *Cluster) sandbox(t *testing.T, method, of, name string, body []byte) {
 	}
 }
 
-// Eventually runs the check until it returns true, at most for a minute.
+// Eventually runs the check until it returns true, at most for a minute. It can be used in a cleanup too.
 func Eventually(t *testing.T, what string, check func(ctx context.Context) bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 	defer cancel()
 	for !check(ctx) {
 		select {

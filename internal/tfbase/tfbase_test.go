@@ -13,6 +13,8 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -182,6 +184,9 @@ func TestFromOfficial(t *testing.T) {
 			"map":      schema.MapAttribute{Optional: true, ElementType: types.StringType},
 			"list":     schema.ListAttribute{Optional: true, ElementType: types.StringType},
 			"new":      schema.StringAttribute{Optional: true},
+			"switch":   schema.BoolAttribute{Optional: true, Computed: true, Default: booldefault.StaticBool(true)},
+			"count":    schema.Int64Attribute{Optional: true, Computed: true, Default: int64default.StaticInt64(3)},
+			"word":     schema.StringAttribute{Optional: true, Computed: true, Default: stringdefault.StaticString("a")},
 		},
 		Blocks: map[string]schema.Block{
 			"disk": schema.ListNestedBlock{NestedObject: schema.NestedBlockObject{Attributes: map[string]schema.Attribute{
@@ -212,6 +217,11 @@ func TestFromOfficial(t *testing.T) {
 	}
 	if got["default"].IsNull() || got["id"].IsNull() {
 		t.Error("computed values should stay")
+	}
+	for name, want := range map[string]any{"switch": true, "count": 3, "word": "a"} {
+		if !got[name].Equal(tftypes.NewValue(got[name].Type(), want)) {
+			t.Errorf("%s, which the official provider lacks, is %s, want its default %v", name, got[name], want)
+		}
 	}
 	var disks []tftypes.Value
 	if err := got["disk"].As(&disks); err != nil || len(disks) != 1 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/defaults"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
@@ -79,11 +80,13 @@ func dropControllersLabels(state map[string]any) {
 	maps.DeleteFunc(labels, func(key string, _ any) bool { return api.ReservedLabel(key) })
 }
 
-// normalize turns the SDK's zero values into null, in place, and adds as null what
-// the official schema lacks.
+// normalize turns the SDK's zero values into null, in place, and adds what the official schema lacks: its
+// default, so that the first plan has nothing to set, or null.
 func normalize(object map[string]any, attributes map[string]schema.Attribute, blocks map[string]schema.Block) {
 	for name, attribute := range attributes {
-		if value, found := object[name]; !found || unset(attribute, value) {
+		if value, found := object[name]; !found {
+			object[name] = fallback(attribute)
+		} else if unset(attribute, value) {
 			object[name] = nil
 		}
 	}
@@ -113,6 +116,32 @@ func normalizeEach(object map[string]any, name string, attributes map[string]sch
 			normalize(inner, attributes, blocks)
 		}
 	}
+}
+
+// fallback is the default of an attribute as a state has it, nil without one.
+func fallback(attribute schema.Attribute) any {
+	ctx := context.Background() // static values need none
+	switch attribute := attribute.(type) {
+	case schema.BoolAttribute:
+		if attribute.Default != nil {
+			var resp defaults.BoolResponse
+			attribute.Default.DefaultBool(ctx, defaults.BoolRequest{}, &resp)
+			return resp.PlanValue.ValueBool()
+		}
+	case schema.Int64Attribute:
+		if attribute.Default != nil {
+			var resp defaults.Int64Response
+			attribute.Default.DefaultInt64(ctx, defaults.Int64Request{}, &resp)
+			return resp.PlanValue.ValueInt64()
+		}
+	case schema.StringAttribute:
+		if attribute.Default != nil {
+			var resp defaults.StringResponse
+			attribute.Default.DefaultString(ctx, defaults.StringRequest{}, &resp)
+			return resp.PlanValue.ValueString()
+		}
+	}
+	return nil
 }
 
 // unset says that a stored value stands for "not configured".

@@ -34,13 +34,33 @@ prune() {
     while read -r old; do rm -f "$old"; done
 }
 
+# progress counts the packages that go build -v names, on a terminal in place and else every 500, and passes on what else it says.
+progress() {
+  local line count=0 terminal='' total=$1
+  [ ! -t 2 ] || terminal=yes
+  while IFS= read -r line; do
+    case $line in
+      *[!a-zA-Z0-9./_~-]*) echo "$line" ;;
+      *)
+        count=$((count + 1))
+        if [ -n "$terminal" ]; then
+          printf '\r%d of at most %d packages' "$count" "$total"
+        elif [ $((count % 500)) -eq 0 ]; then
+          echo "$count of at most $total packages"
+        fi
+        ;;
+    esac
+  done
+  [ -z "$terminal" ] || [ "$count" -eq 0 ] || echo
+} >&2
+
 build() {
   if [ -x "$binary" ]; then
     return
   fi
   echo "Building the sandbox. The first time this takes about 10 minutes, later less than one." >&2
   trap 'rm -f "$binary.tmp.$$"' EXIT
-  go build -ldflags "$ldflags" -o "$binary.tmp.$$" . >&2
+  go build -v -ldflags "$ldflags" -o "$binary.tmp.$$" . 2>&1 | progress "$(go list -deps . | wc -l)"
   mv "$binary.tmp.$$" "$binary"
 }
 

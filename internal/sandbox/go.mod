@@ -37,7 +37,6 @@ require (
 require (
 	github.com/coreos/go-iptables v0.8.0 // indirect
 	github.com/safchain/ethtool v0.6.2 // indirect
-	github.com/stoewer/go-strcase v1.3.1 // indirect
 	github.com/vishvananda/netlink v1.3.1 // indirect
 	github.com/vishvananda/netns v0.0.5 // indirect
 	sigs.k8s.io/knftables v0.0.18 // indirect
@@ -192,7 +191,6 @@ require (
 	github.com/monochromegane/go-gitignore v0.0.0-20200626010858-205db1a8cc00 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/mxk/go-flowrate v0.0.0-20140419014527-cca7078d478f // indirect
-	github.com/ncruces/go-strftime v0.1.9 // indirect
 	github.com/onsi/gomega v1.39.1 // indirect
 	github.com/opencontainers/go-digest v1.0.0 // indirect
 	github.com/opencontainers/image-spec v1.1.1 // indirect
@@ -228,7 +226,6 @@ require (
 	github.com/rancher/rke v1.8.5 // indirect
 	github.com/rancher/system-upgrade-controller/pkg/apis v0.0.0-20250306000150-b1a9781accab // indirect
 	github.com/rancher/wrangler v1.1.2 // indirect
-	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	github.com/rhobs/operator-observability-toolkit v0.0.29 // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
 	github.com/robfig/cron v1.2.0 // indirect
@@ -317,9 +314,6 @@ require (
 	k8s.io/utils v0.0.0-20250820121507-0af2bda4dd1d // indirect
 	kubevirt.io/client-go v1.7.0 // indirect
 	kubevirt.io/controller-lifecycle-operator-sdk/api v0.2.4 // indirect
-	modernc.org/libc v1.66.3 // indirect
-	modernc.org/mathutil v1.7.1 // indirect
-	modernc.org/memory v1.11.0 // indirect
 	modernc.org/sqlite v1.38.2 // indirect
 	oras.land/oras-go v1.2.5 // indirect
 	sigs.k8s.io/apiserver-network-proxy/konnectivity-client v0.32.1 // indirect
@@ -333,15 +327,12 @@ require (
 )
 
 replace (
-	cel.dev/expr => cel.dev/expr v0.24.0 // as Harvester 1.8.1 has it
 	github.com/containerd/containerd => github.com/containerd/containerd v1.7.33
 	github.com/docker/distribution => github.com/docker/distribution v2.8.2+incompatible // oras dep requires a replace is set
 	github.com/docker/docker => github.com/docker/docker v25.0.6+incompatible // oras dep requires a replace is set
 	github.com/gin-gonic/gin => github.com/gin-gonic/gin v1.9.1
-	github.com/google/cel-go => github.com/google/cel-go v0.26.0 // as Harvester 1.8.1 has it
 	github.com/google/gnostic-models => github.com/google/gnostic-models v0.6.9
 	github.com/harvester/harvester-network-controller => github.com/harvester/harvester-network-controller v1.8.0
-	github.com/klauspost/compress => github.com/klauspost/compress v1.18.0 // as Harvester 1.8.1 has it
 	github.com/openshift/api => github.com/openshift/api v0.0.0-20191219222812-2987a591a72c
 	github.com/openshift/client-go => github.com/openshift/client-go v0.0.0-20200521150516-05eb9880269c
 	github.com/operator-framework/operator-lifecycle-manager => github.com/operator-framework/operator-lifecycle-manager v0.0.0-20190128024246-5eb7ae5bdb7a
@@ -351,8 +342,6 @@ replace (
 	github.com/rancher/rancher/pkg/client => github.com/rancher/rancher/pkg/client v0.0.0-20250828140533-07a90f09a491
 	// handle rancher dependenices
 	go.qase.io/client => github.com/rancher/qase-go/client v0.0.0-20231114201952-65195ec001fa
-	golang.org/x/sys => golang.org/x/sys v0.40.0 // as Harvester 1.8.1 has it
-	google.golang.org/protobuf => google.golang.org/protobuf v1.36.9 // as Harvester 1.8.1 has it
 
 	helm.sh/helm/v3 => github.com/rancher/helm/v3 v3.15.1-rancher2
 	k8s.io/api => k8s.io/api v0.33.7
@@ -388,4 +377,6 @@ replace (
 	k8s.io/mount-utils => k8s.io/mount-utils v0.33.7
 	k8s.io/pod-security-admission => k8s.io/pod-security-admission v0.33.7
 	k8s.io/sample-apiserver => k8s.io/sample-apiserver v0.33.7
+	// Only compiled, never run: see its package comment.
+	modernc.org/sqlite => ./unused/sqlite
 )

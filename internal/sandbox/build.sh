@@ -7,6 +7,7 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
+. ./flags.sh
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/terraform-provider-harvester
 version=k8s.io/component-base/version
@@ -21,7 +22,7 @@ digest() {
 sources() {
   go version
   find . -type f \( -name '*.go' ! -name '*_test.go' -o -name '*.gz' -o -name '*.yaml' \
-    -o -name go.mod -o -name go.sum -o -name build.sh \) | LC_ALL=C sort |
+    -o -name go.mod -o -name go.sum -o -name build.sh -o -name flags.sh \) | LC_ALL=C sort |
     while read -r file; do
       printf '%s\n' "$file"
       cat "$file"
@@ -58,7 +59,7 @@ build() {
   if [ -x "$binary" ]; then
     return
   fi
-  echo "Building the sandbox. The first time this takes about 10 minutes, later less than one." >&2
+  echo "Building the sandbox. The first time this takes about 7 minutes, later less than one." >&2
   trap 'rm -f "$binary.tmp.$$"' EXIT
   go build -v -ldflags "$ldflags" -o "$binary.tmp.$$" . 2>&1 | progress "$(go list -deps . | wc -l)"
   mv "$binary.tmp.$$" "$binary"

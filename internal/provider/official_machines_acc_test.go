@@ -53,15 +53,6 @@ func ofOfficial(t *testing.T, kind, id, attributes string, words map[string]stri
 	return acctest.Official{Type: kind, Name: "a", Attributes: state}
 }
 
-func newest(t *testing.T, cluster *acctest.Cluster, kind schema.GroupVersionResource, namespace, name string) *unstructured.Unstructured {
-	t.Helper()
-	found, err := cluster.Client.Dynamic().Resource(kind).Namespace(namespace).Get(t.Context(), name, metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return found
-}
-
 // An image, a volume, a machine and what belongs to them, as the official provider makes and remembers them: the cloud-init
 // disk among the disks (V10), requests that nobody configured, a size that stands for none (V12), both forms of a secret's data.
 func TestAccOfficialStates_machines(t *testing.T) {
@@ -94,7 +85,11 @@ func TestAccOfficialStates_machines(t *testing.T) {
 		cluster.Apply(t, object.kind, object.namespace, filled(t, object.text, words))
 	}
 	cluster.Await(t, name, imagestate.Image.Ready)
-	words["class"], _, _ = unstructured.NestedString(newest(t, cluster, api.Images, "default", name).Object, "status", "storageClassName")
+	image, err := cluster.Images.Get(t.Context(), "default", name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	words["class"] = image.Status.StorageClassName
 	words["templates"] = strings.ReplaceAll(fmt.Sprintf(`[{"metadata":{"name":"%[1]s-root-abcde","creationTimestamp":null,`+
 		`"annotations":{"harvesterhci.io/imageId":"default/%[1]s","terraform-provider-harvester-auto-delete":"true"}},`+
 		`"spec":{"accessModes":["ReadWriteMany"],"resources":{"requests":{"storage":"10Gi"}},"storageClassName":%[2]q,"volumeMode":"Block"},"status":{}}]`, name, words["class"]), `"`, `\"`)
@@ -156,11 +151,11 @@ resource "harvester_volume" "a" {
 }
 
 resource "harvester_virtualmachine" "a" {
-  name        = %[1]q
-  cpu         = 2
-  memory      = "2Gi"
-  tags        = { ssh-user = "ubuntu" }
-  ssh_keys    = [harvester_ssh_key.a.id]
+  name         = %[1]q
+  cpu          = 2
+  memory       = "2Gi"
+  tags         = { ssh-user = "ubuntu" }
+  ssh_keys     = [harvester_ssh_key.a.id]
   machine_type = "q35"
 
   network_interface {

@@ -78,6 +78,7 @@ func (f *filler) send(ctx context.Context, content transfer.Content) (all bool, 
 	}
 	switch {
 	case errors.Is(cause, errArrived):
+		f.broke = true
 		return all, nil
 	case cause != nil:
 		return all, cause
@@ -102,6 +103,7 @@ func (f *filler) supervise(ctx context.Context, stop context.CancelCauseFunc, up
 		switch {
 		case sent >= upload.Content.Size:
 			if _, err := f.until(ctx, followed); err == nil {
+				wait.Pause(ctx, f.lastWord) // Harvester takes a request that ends before its answer for broken, image ready or not
 				stop(errArrived)
 			} else {
 				stop(err)

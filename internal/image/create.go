@@ -37,9 +37,7 @@ func (r *lifecycle) begin(ctx context.Context, plan *model) (begun beginning, di
 	if diags.Append(r.enter(ctx, plan, begun.place)...); diags.HasError() {
 		return begun, diags
 	}
-	var wrong diag.Diagnostics
-	begun.image, begun.finish, wrong = r.create(ctx, plan, begun.from)
-	diags.Append(wrong...)
+	diags.Append(r.create(ctx, plan, &begun)...)
 	return begun, diags
 }
 
@@ -47,9 +45,11 @@ func (r *lifecycle) begin(ctx context.Context, plan *model) (begun beginning, di
 type beginning struct {
 	image *api.VirtualMachineImage
 	from  material
+	// takenOver says that an earlier apply made it.
+	takenOver bool
 	// place is the one among the uploads, if it takes one.
 	place *place
-	// finish ends the creation.
+	// finish ends the creation, when the image is in the state.
 	finish func()
 }
 
@@ -81,11 +81,12 @@ func (r *lifecycle) enter(ctx context.Context, plan *model, place *place) diag.D
 }
 
 // create makes the object, or takes over the one that an earlier apply with the same intent made before
-// it was killed. Finish is called when it is in the state.
-func (r *lifecycle) create(ctx context.Context, plan *model, from material) (image *api.VirtualMachineImage, finish func(), diags diag.Diagnostics) {
+// it was killed.
+func (r *lifecycle) create(ctx context.Context, plan *model, begun *beginning) diag.Diagnostics {
+	from := begun.from
 	wanted, diags := plan.toAPI(ctx)
 	if diags.HasError() {
-		return nil, func() {}, diags
+		return diags
 	}
 	if from.content != nil {
 		wanted.Annotations[api.AnnotationSize] = strconv.FormatInt(from.content.Size, 10)
@@ -101,9 +102,12 @@ func (r *lifecycle) create(ctx context.Context, plan *model, from material) (ima
 	creation.Foreign = objects.Foreign{Type: r.TypeName, ID: plan.id(), One: "an image", Short: "image"}
 	creation.Send = func(ctx context.Context) (*api.VirtualMachineImage, error) { return r.send(ctx, plan, wanted) }
 	creation.TakeOver = func(ctx context.Context, existing *api.VirtualMachineImage) (*api.VirtualMachineImage, error) {
+		begun.takenOver = true
 		return r.takeOver(ctx, plan, existing, wanted, from)
 	}
-	return creation.Run(ctx)
+	image, finish, wrong := creation.Run(ctx)
+	begun.image, begun.finish = image, finish
+	return append(diags, wrong...)
 }
 
 // intent is the fingerprint of what an image is made from. Of a file it is what can be seen without reading all of it, because
@@ -125,7 +129,8 @@ func intent(spec api.VirtualMachineImageSpec, from material) string {
 // in the end, whether or not it was before.
 func (r *lifecycle) takeOver(ctx context.Context, plan *model, existing, wanted *api.VirtualMachineImage, from material) (*api.VirtualMachineImage, error) {
 	if imagestate.Of(existing).Terminal {
-		return nil, r.discard(ctx, plan, existing)
+		tflog.Info(ctx, "Removing what an earlier apply left unfinished and failed", map[string]any{"image": plan.id()})
+		return nil, r.discard(ctx, plan, existing, leftNothing)
 	}
 	metadata := wanted.ObjectMeta.DeepCopy()
 	delete(metadata.Annotations, api.AnnotationFile) // that of the data it has stays, until other data is sent
@@ -139,13 +144,26 @@ func (r *lifecycle) takeOver(ctx context.Context, plan *model, existing, wanted 
 	return r.images.Patch(ctx, wanted.Namespace, wanted.Name, patch)
 }
 
-// discard removes our own image that failed for good. NotFound then tells that it is to be made anew.
-func (r *lifecycle) discard(ctx context.Context, plan *model, image *api.VirtualMachineImage) error {
-	tflog.Info(ctx, "Removing what an earlier apply left unfinished and failed", map[string]any{"image": plan.id()})
+// renew deletes the image that a beginning has made, which failed for good, and makes it anew. Its mark stays on as long as it
+// exists, so that the next apply knows it if this one is killed.
+func (r *lifecycle) renew(ctx context.Context, plan *model, begun *beginning, failed *api.VirtualMachineImage) (*api.VirtualMachineImage, error) {
+	if err := r.discard(ctx, plan, failed, objects.LeftDeleting); !apierrors.IsNotFound(err) {
+		return failed, err
+	}
+	begun.finish()
+	if diags := r.create(ctx, plan, begun); diags.HasError() {
+		return nil, discarded{&objects.DescribedError{Diagnostics: diags}}
+	}
+	return begun.image, nil
+}
+
+// discard removes our own image that failed for good. NotFound then tells that it is to be made anew; left is the state
+// that an end of the wait leaves it in.
+func (r *lifecycle) discard(ctx context.Context, plan *model, image *api.VirtualMachineImage, left string) error {
 	diags := r.requestDeletion(ctx, plan, image)
 	if !diags.HasError() {
 		if err := objects.AwaitGone(ctx, r.Session.Hub, r.images, image, objects.Leaving); err != nil {
-			diags = objects.Failed("create", plan.title(), leftNothing, err)
+			diags = objects.Failed("create", plan.title(), left, err)
 		}
 	}
 	if diags.HasError() {

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
+	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
 )
 
@@ -55,7 +56,7 @@ func TestCureOfARefusedChecksum(t *testing.T) {
 		"the user's":    {model{SourceType: types.StringValue(api.SourceUpload), Checksum: types.StringValue("ab")}, "not what checksum says"},
 		"of a download": {model{SourceType: types.StringValue(api.SourceDownload), Checksum: types.StringValue("ab")}, "not what checksum says"},
 	} {
-		if got := cure(message, &test.plan); !strings.Contains(got, test.wants) {
+		if got := (&failure{image: imagestate.Image{Message: message}}).cure(&test.plan); !strings.Contains(got, test.wants) {
 			t.Errorf("%s: got %q", name, got)
 		}
 	}

@@ -29,6 +29,8 @@ type filler struct {
 	session *session.Session
 	images  kube.Resource[api.VirtualMachineImage]
 	target  wait.Target
+	// made is the image as it was when its filling began.
+	made    *api.VirtualMachineImage
 	backend string
 	// content provides what is to be sent; nil if the data comes from elsewhere.
 	content func(context.Context) (*transfer.Content, error)
@@ -41,12 +43,17 @@ type filler struct {
 	// backingImages tell what is stored. They show it within the time tells.
 	backingImages kube.Resource[api.BackingImage]
 	tells         time.Duration
+	// broke says that an upload broke, perhaps in an earlier run. What Harvester makes of that it says within the time lastWord.
+	broke    bool
+	lastWord time.Duration
 	// place is held while data is on its way.
 	place *place
 	// stall is how long nothing may happen in a phase that is reported on; see patience.
 	stall time.Duration
 	// told is the last cause of a failure that the server named.
 	told atomic.Value
+	// renew deletes the image and makes it anew; nil if that is left to the next apply.
+	renew func(ctx context.Context, image *api.VirtualMachineImage) (*api.VirtualMachineImage, error)
 }
 
 // sends is how often the data of one upload is sent at most. To an image of
@@ -96,13 +103,29 @@ func (o outcome) after(backend string, last bool) step {
 	return does
 }
 
-// fill returns the image as last seen, nil if never, and an error unless Harvester has all of it.
-func (f *filler) fill(ctx context.Context) (*api.VirtualMachineImage, error) {
+// fill returns the image as last seen, nil if never, and an error unless Harvester has all of it. After an upload that broke
+// it looks again, because Harvester may have its last word on it later.
+func (f *filler) fill(ctx context.Context) (image *api.VirtualMachineImage, err error) {
 	if f.content == nil {
 		return f.until(ctx, followed)
 	}
+	for {
+		if image, err = f.deliver(ctx); err != nil || !f.broke {
+			return image, err
+		}
+		f.place.release()
+		f.broke = false
+		wait.Pause(ctx, f.lastWord)
+	}
+}
+
+// deliver sends the data as often as that can help, until Harvester has all of it.
+func (f *filler) deliver(ctx context.Context) (*api.VirtualMachineImage, error) {
 	for try := 1; ; try++ {
 		image, err := f.untilWanted(ctx)
+		if f.renew != nil && gaveUp(err, try) {
+			image, err = f.anew(ctx, image, err)
+		}
 		if err != nil || imagestate.Of(image).Imported() {
 			return image, err
 		}
@@ -114,6 +137,7 @@ func (f *filler) fill(ctx context.Context) (*api.VirtualMachineImage, error) {
 		}
 		came, wrong := f.attempt(ctx, try)
 		if wrong != nil {
+			f.broke = true
 			tflog.Warn(ctx, "The upload broke", map[string]any{"image": f.title(), "try": try, "cause": diagnose.Said(wrong)})
 		}
 		switch came.after(f.backend, try == sends) {
@@ -136,17 +160,60 @@ func (f *filler) fill(ctx context.Context) (*api.VirtualMachineImage, error) {
 	}
 }
 
+// gaveUp says that a new image is needed, after uploads that broke: try is the number of the next one. Harvester counts a
+// broken connection as a failure of its own, and clearing away after it as another, so that two are enough for its four attempts
+// (createBackingImage in pkg/image/backingimage/backingimage.go).
+func gaveUp(err error, try int) bool {
+	failed, ok := errors.AsType[*failure](err)
+	return ok && (failed.stuck || try > 1 && failed.image.Terminal && !refusesChecksum(failed.Error()))
+}
+
+// anew goes on with a new image, as the next apply would, and returns it when the server wants its data.
+func (f *filler) anew(ctx context.Context, image *api.VirtualMachineImage, why error) (*api.VirtualMachineImage, error) {
+	tflog.Warn(ctx, "Harvester gave up the image after uploads that broke, so it is made anew", map[string]any{"image": f.title(), "cause": diagnose.Said(why)})
+	image, err := f.renew(ctx, image)
+	if err != nil {
+		return image, errors.Join(err, why)
+	}
+	f.made, f.target.UID, f.marked = image, image.UID, image.Unverified()
+	return f.untilWanted(ctx)
+}
+
 // untilWanted waits until the server wants data, or has it all, and a place among the uploads is held.
 // Things may have changed while others had their turn.
 func (f *filler) untilWanted(ctx context.Context) (*api.VirtualMachineImage, error) {
-	image, err := f.until(ctx, receptive)
+	image, err := f.untilReceptive(ctx)
 	if err != nil || imagestate.Of(image).Imported() || f.place.held() {
 		return image, err
 	}
 	if err := f.place.take(ctx); err != nil {
 		return image, fmt.Errorf("wait for other uploads to end: %w", err)
 	}
-	return f.until(ctx, receptive)
+	return f.untilReceptive(ctx)
+}
+
+// untilReceptive waits until the server wants data, or has it all. An upload that Harvester calls broken while Longhorn has all of
+// it stays so: that it has was the last news.
+func (f *filler) untilReceptive(ctx context.Context) (image *api.VirtualMachineImage, err error) {
+	for range 2 { // Harvester may be about to notice
+		image, err = f.watch(ctx, receptive, f.unlessBroken)
+		if !errors.As(err, new(*wait.TimeoutError)) || !imagestate.Of(image).Broke {
+			return image, err
+		}
+		if !f.complete(ctx, image) {
+			return f.until(ctx, receptive)
+		}
+	}
+	return image, &failure{image: imagestate.Of(image), stuck: true}
+}
+
+// complete says that Longhorn is known to have all of the image's data.
+func (f *filler) complete(ctx context.Context, image *api.VirtualMachineImage) bool {
+	if f.backend == api.BackendCDI {
+		return false
+	}
+	found, err := f.backingImages.Get(ctx, api.NamespaceLonghorn, api.BackingImageName(image))
+	return err == nil && found.Status.Checksum != ""
 }
 
 // afterBroken looks at the image a last time: it knows the cause better than

@@ -18,12 +18,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
+	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/transfer"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
@@ -158,6 +160,8 @@ type oneImage struct {
 	version int
 	changed chan struct{} // closed at the next change
 	uploads int
+	// checksum is that of the data in Longhorn, once it has all of it.
+	checksum string
 	// answer ends the upload of that number, when its data has been read.
 	answer func(w http.ResponseWriter, upload int)
 }
@@ -240,9 +244,25 @@ func (c *oneImage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]any{
 			"apiVersion": "harvesterhci.io/v1beta1", "kind": "VirtualMachineImageList", "metadata": map[string]any{"resourceVersion": "1"}, "items": items,
 		})
+	case strings.Contains(r.URL.Path, "/backingimages/"):
+		_ = json.NewEncoder(w).Encode(map[string]any{
+			"apiVersion": "longhorn.io/v1beta2", "kind": "BackingImage", "metadata": map[string]any{"namespace": api.NamespaceLonghorn, "name": "vmi-1"}, "status": map[string]any{"checksum": c.checksum},
+		})
 	default:
 		_ = json.NewEncoder(w).Encode(image)
 	}
+}
+
+// replace puts a new image in the place of this one, as a renewal does.
+func (c *oneImage) replace(context.Context, *api.VirtualMachineImage) (*api.VirtualMachineImage, error) {
+	c.set(func(status *api.VirtualMachineImageStatus) {
+		c.image.UID += "1"
+		*status = api.VirtualMachineImageStatus{Conditions: []api.Condition{
+			{Type: api.ImageInitialized, Status: "True"}, {Type: api.ImageImported, Status: "Unknown"},
+		}}
+	})
+	image, _ := c.now()
+	return &image, nil
 }
 
 // filler fills the image, with one place among the uploads, which it holds.
@@ -265,6 +285,7 @@ func (c *oneImage) filler(backend string, stall time.Duration) *filler {
 	s := session.New(client, session.ChecksError, 1)
 	f := &filler{
 		session: s, images: kube.For[api.VirtualMachineImage](client, api.Images, api.KindImage), backend: backend, stall: stall,
+		backingImages: kube.For[api.BackingImage](client, api.BackingImages, "BackingImage"), lastWord: 500 * time.Millisecond,
 		target: wait.Target{Resource: api.Images, Namespace: "default", Name: "a", UID: "1"}, place: &place{slots: s.Uploads},
 	}
 	c.image.Spec.Backend = backend
@@ -356,6 +377,118 @@ func TestLostUploadToCDI(t *testing.T) {
 	f := c.filler(api.BackendCDI, time.Second)
 	if _, err := f.fill(t.Context()); err != nil || c.sent() != 1 {
 		t.Errorf("after %d uploads: %v", c.sent(), err)
+	}
+}
+
+// exceeded is what Harvester does after the last failure that it lets pass.
+func exceeded(message string) func(*api.VirtualMachineImageStatus) {
+	return func(status *api.VirtualMachineImageStatus) {
+		status.Conditions[1].Status = "False"
+		status.Conditions = append(status.Conditions, api.Condition{Type: api.ImageRetryLimitExceeded, Status: "True", Message: message})
+	}
+}
+
+// uploadFailed is what Harvester writes of an upload whose connection broke, whatever the image was before.
+func uploadFailed(status *api.VirtualMachineImageStatus) {
+	status.Conditions[1] = api.Condition{Type: api.ImageImported, Status: "False", Reason: "UploadFailed", Message: "context canceled"}
+}
+
+// An image that Harvester gives up over broken connections is made anew, as long as data is sent again at all.
+func TestImageGivenUpIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		fails   func(*api.VirtualMachineImageStatus) // the first upload
+		keeps   bool                                 // the image, because a state has it
+		want    string
+		uploads int
+		uid     string
+	}{
+		"a connection broke":       {exceeded("unexpected EOF"), false, "", 2, "11"},
+		"it is in a state":         {exceeded("unexpected EOF"), true, "unexpected EOF", 1, "1"},
+		"the data was refused":     {exceeded("checksum mismatch"), false, "checksum mismatch", 1, "1"},
+		"broken, but it has all":   {uploadFailed, false, "", 2, "11"},
+		"the same, it is in state": {uploadFailed, true, "does not take back", 1, "1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newOneImage(t)
+			c.checksum = "all there"
+			c.answer = func(w http.ResponseWriter, upload int) {
+				if upload > 1 {
+					c.set(ready)
+					return
+				}
+				c.set(test.fails)
+				w.WriteHeader(http.StatusBadGateway)
+			}
+			f := c.filler("", time.Minute)
+			if !test.keeps {
+				f.renew = c.replace
+			}
+			image, err := f.fill(t.Context())
+			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) || c.sent() != test.uploads || string(image.UID) != test.uid {
+				t.Errorf("after %d uploads image %s: %v; want %d, %s, %q", c.sent(), image.UID, err, test.uploads, test.uid, test.want)
+			}
+		})
+	}
+}
+
+// If it cannot be made anew, why Harvester gave it up is said all the same; one that was deleted before leaves the state.
+func TestImageThatIsNotMadeAnew(t *testing.T) {
+	t.Parallel()
+	forbidden := &objects.DescribedError{Diagnostics: diag.Diagnostics{diag.NewErrorDiagnostic("Not allowed", "")}}
+	for name, test := range map[string]struct {
+		wrong error
+		gone  bool
+		want  string
+	}{
+		"not deleted":       {forbidden, false, "Not allowed; Image import failed"},
+		"deleted, not made": {discarded{forbidden}, true, "Not allowed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newOneImage(t)
+			c.answer = func(w http.ResponseWriter, _ int) {
+				c.set(exceeded("unexpected EOF"))
+				w.WriteHeader(http.StatusBadGateway)
+			}
+			f := c.filler("", time.Minute)
+			f.made = &c.image
+			f.renew = func(_ context.Context, image *api.VirtualMachineImage) (*api.VirtualMachineImage, error) {
+				return image, test.wrong
+			}
+			plan := full()
+			image, diags := f.run(t.Context(), &plan, leftTainted)
+			var said []string
+			for _, d := range diags {
+				said = append(said, d.Summary())
+			}
+			if got := strings.Join(said, "; "); got != test.want || (image == nil) != test.gone {
+				t.Errorf("got %q and image %v, want %q", got, image, test.want)
+			}
+		})
+	}
+}
+
+// Harvester can write that an upload broke over an image that is ready: what an earlier apply has begun, or an answer that
+// did not come, is looked at again when it had the time for that.
+func TestLastWordOnABrokenUpload(t *testing.T) {
+	t.Parallel()
+	for name, broke := range map[string]bool{"of an earlier apply": true, "of none": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newOneImage(t)
+			c.checksum = "all there"
+			c.set(ready)
+			c.answer = func(http.ResponseWriter, int) { c.set(ready) }
+			time.AfterFunc(250*time.Millisecond, func() { c.set(uploadFailed) })
+			f := c.filler("", time.Minute)
+			f.broke, f.renew = broke, c.replace
+			image, err := f.fill(t.Context())
+			if wanted := map[bool]string{true: "11", false: "1"}[broke]; err != nil || string(image.UID) != wanted {
+				t.Errorf("got image %s, %v; want %s", image.UID, err, wanted)
+			}
+		})
 	}
 }
 

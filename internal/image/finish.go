@@ -43,7 +43,7 @@ func (r *lifecycle) finish(ctx context.Context, image *api.VirtualMachineImage, 
 			return content, nil
 		}
 	}
-	image, diags = filler.run(ctx, image, plan, leftAsIs)
+	image, diags = filler.run(ctx, plan, leftAsIs)
 	switch {
 	case filler.offered != nil && filler.offered.SHA512 != "":
 		plan.FileSHA512 = types.StringValue(filler.offered.SHA512)
@@ -58,8 +58,8 @@ func (r *lifecycle) place() *place { return &place{slots: r.Session.Uploads} }
 // filler returns the filler of an image whose data comes from elsewhere.
 func (r *lifecycle) filler(image *api.VirtualMachineImage, plan *model, place *place) *filler {
 	return &filler{
-		session: r.Session, images: r.images, backend: image.Spec.Backend, stall: plan.stall(), place: place,
-		marked: image.Unverified(), backingImages: r.backingImages, tells: tells,
+		session: r.Session, images: r.images, made: image, backend: image.Spec.Backend, stall: plan.stall(), place: place,
+		marked: image.Unverified(), backingImages: r.backingImages, tells: tells, lastWord: lastWord,
 		target: wait.Target{Resource: api.Images, Namespace: image.Namespace, Name: image.Name, UID: image.UID},
 	}
 }
@@ -73,15 +73,16 @@ func (f *filler) provide(content *transfer.Content) {
 
 // run fills and verifies the image and describes a failure. It returns the image last seen,
 // nil if it is gone.
-func (f *filler) run(ctx context.Context, image *api.VirtualMachineImage, plan *model, left string) (*api.VirtualMachineImage, diag.Diagnostics) {
+func (f *filler) run(ctx context.Context, plan *model, left string) (*api.VirtualMachineImage, diag.Diagnostics) {
 	latest, err := f.fill(ctx)
 	if err == nil {
 		latest, err = f.verify(ctx, latest)
 	}
 	if latest == nil {
-		latest = image
+		latest = f.made
 	}
-	if failed, ok := errors.AsType[*failure](err); ok && f.offered != nil && refusesChecksum(failed.Error()) {
+	failed, fails := errors.AsType[*failure](err)
+	if fails && f.offered != nil && refusesChecksum(failed.Error()) {
 		transfer.UserCache().Forget(*f.offered)
 	}
 	known, described := errors.AsType[*objects.DescribedError](err)
@@ -93,8 +94,12 @@ func (f *filler) run(ctx context.Context, image *api.VirtualMachineImage, plan *
 		return nil, diag.Diagnostics{wrong.diagnostic(plan.title(), "The image was deleted.")}
 	case differs:
 		return latest, diag.Diagnostics{wrong.diagnostic(plan.title(), fmt.Sprintf("The image could not be deleted: %s %s", diagnose.Said(err), left))}
+	case described && errors.Is(err, errGone):
+		return nil, known.Diagnostics
 	case errors.Is(err, errGone):
 		return nil, diag.Diagnostics{diagnose.API("finish", plan.title(), "It is not in the state any more. The next apply makes it anew.", err)}
+	case described && fails: // it could not be made anew
+		return latest, append(known.Diagnostics, unfinished(plan, latest, left, err))
 	case described:
 		return latest, known.Diagnostics
 	}
@@ -118,7 +123,7 @@ func unfinished(plan *model, image *api.VirtualMachineImage, left string, err er
 	if failed, ok := errors.AsType[*failure](err); ok {
 		return diag.NewErrorDiagnostic("Image import failed", strings.Join([]string{
 			fmt.Sprintf("Harvester could not import the %s: %s", plan.title(), strings.TrimSuffix(failed.Error(), ".")) + ".",
-			left, cure(failed.Error(), plan),
+			left, failed.cure(plan),
 		}, "\n\n"))
 	}
 	state := imagestate.Of(image)
@@ -126,9 +131,11 @@ func unfinished(plan *model, image *api.VirtualMachineImage, left string, err er
 }
 
 // cure says what to do about the usual causes of a failed import.
-func cure(message string, plan *model) string {
-	message = strings.ToLower(message)
+func (f *failure) cure(plan *model) string {
+	message := strings.ToLower(f.Error())
 	switch {
+	case f.stuck:
+		return "Have it made anew: terraform apply -replace=<address of this resource>."
 	case strings.Contains(message, "passphrase"):
 		return "The secret does not hold the passphrase any more that the source was encrypted with. Put the old CRYPTO_KEY_VALUE back into it, then apply again."
 	case refusesChecksum(message) && plan.uploads() && plan.Checksum.IsNull():

@@ -32,11 +32,16 @@ type failure struct {
 	image imagestate.Image
 	// before is the last thing the server said earlier that was not about clearing away.
 	before string
+	// stuck says that the cluster has all of the data all the same.
+	stuck bool
 }
 
 // Error is what the server says. Harvester counts its own clearing away after a
 // failure as another one, so the cause can be in what it said before.
 func (f *failure) Error() string {
+	if f.stuck {
+		return "its upload broke (" + f.image.Message + "), which Harvester does not take back, although its storage has all of the data"
+	}
 	if clearing(f.image.Message) && f.before != "" {
 		return f.image.Message + "; before that: " + f.before
 	}
@@ -96,6 +101,18 @@ type clock func(image imagestate.Image, size int64) time.Duration
 // briefly is how long data that may have arrived can show no sign of life. Harvester
 // looks for Longhorn's pod every 2 s before it begins.
 func briefly(imagestate.Image, int64) time.Duration { return 8 * time.Second }
+
+// lastWord is how long after the end of a connection Harvester can still write that the upload broke, even over an image that is
+// ready: three tries, 2 s apart (FailUpload in pkg/image/common/operator.go).
+const lastWord = 5 * time.Second
+
+// unlessBroken is the clock of an import, but for a broken upload, which Harvester soon goes on from.
+func (f *filler) unlessBroken(image imagestate.Image, size int64) time.Duration {
+	if image.Broke {
+		return min(f.stall, 2*f.lastWord)
+	}
+	return patience(f.stall)(image, size)
+}
 
 // slowest is what a busy cluster can be trusted to take in, verify and convert, in bytes a second.
 const slowest = 1 << 20

@@ -91,16 +91,20 @@ func (r *lifecycle) Create(ctx context.Context, req resource.CreateRequest, resp
 
 	begun, diags := r.begin(ctx, &plan)
 	defer begun.place.release()
-	defer begun.finish()
+	defer func() { begun.finish() }()
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	resp.Diagnostics.Append(tfbase.Own(ctx, resp.Private, begun.image)...)
 	resp.Diagnostics.Append(r.save(ctx, &plan, begun.image, &resp.State)...)
 	filler := r.filler(begun.image, &plan, begun.place)
 	filler.provide(begun.from.content)
-	image, diags := filler.run(ctx, begun.image, &plan, leftTainted)
+	filler.broke = begun.takenOver
+	filler.renew = func(ctx context.Context, failed *api.VirtualMachineImage) (*api.VirtualMachineImage, error) {
+		return r.renew(ctx, &plan, &begun, failed)
+	}
+	image, diags := filler.run(ctx, &plan, leftTainted)
+	resp.Diagnostics.Append(tfbase.Own(ctx, resp.Private, filler.made)...)
 	resp.Diagnostics.Append(diags...)
 	if content := cmp.Or(filler.offered, begun.from.content); content != nil && !diags.HasError() {
 		plan.FileSHA512 = types.StringValue(content.SHA512)

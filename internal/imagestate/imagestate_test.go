@@ -58,6 +58,7 @@ func TestOf(t *testing.T) {
 		terminal   bool
 		message    string
 		awaitsData bool
+		broke      bool
 	}{
 		"fresh object":            {object: image("upload", 0), state: imagestate.Initializing},
 		"initialized, awaits":     {object: image("upload", 0, initialized, importing), state: imagestate.Uploading, awaitsData: true},
@@ -77,8 +78,8 @@ func TestOf(t *testing.T) {
 		"progress is not ready":   {object: image("download", 100, initialized, importing), state: imagestate.Downloading},
 		"deleting":                {object: deleting(image("upload", 100, initialized, "Imported=True")), state: imagestate.Terminating, terminal: true},
 		"old message, retrying":   {object: image("upload", 0, initialized, "Imported=Unknown/Importing/client disconnected"), state: imagestate.Uploading, awaitsData: true},
-		"upload failed":           {object: image("upload", 99, initialized, "Imported=False/UploadFailed/connection reset"), state: imagestate.Failed, message: "connection reset"},
-		"failed without message":  {object: image("upload", 99, initialized, "Imported=False/UploadFailed"), state: imagestate.Failed, message: "UploadFailed"},
+		"upload failed":           {object: image("upload", 99, initialized, "Imported=False/UploadFailed/connection reset"), state: imagestate.Failed, message: "connection reset", broke: true},
+		"failed without message":  {object: image("upload", 99, initialized, "Imported=False/UploadFailed"), state: imagestate.Failed, message: "UploadFailed", broke: true},
 		"first failure, retrying": {object: image("download", 0, initialized, importing, "RetryLimitExceeded=False//failed due to error: 404"), state: imagestate.Downloading, message: "failed due to error: 404"},
 		"limit exceeded": {
 			object: image("download", 0, initialized, "Imported=False//x", "RetryLimitExceeded=True//retry attempted 3/3 failed due to error: 404"),
@@ -92,9 +93,9 @@ func TestOf(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := imagestate.Of(test.object)
-			if got.State != test.state || got.Terminal != test.terminal || got.Message != test.message || got.AwaitsData != test.awaitsData {
-				t.Errorf("got state %s, terminal %v, message %q, awaits data %v; want %s, %v, %q, %v",
-					got.State, got.Terminal, got.Message, got.AwaitsData, test.state, test.terminal, test.message, test.awaitsData)
+			if got.State != test.state || got.Terminal != test.terminal || got.Message != test.message || got.AwaitsData != test.awaitsData || got.Broke != test.broke {
+				t.Errorf("got state %s, terminal %v, message %q, awaits data %v, broke %v; want %s, %v, %q, %v, %v",
+					got.State, got.Terminal, got.Message, got.AwaitsData, got.Broke, test.state, test.terminal, test.message, test.awaitsData, test.broke)
 			}
 		})
 	}

@@ -35,8 +35,7 @@ func States() []State {
 	return []State{Initializing, Downloading, Uploading, Exporting, Restoring, Cloning, Verifying, Active, Failed, Terminating}
 }
 
-// reasonUploadFailed marks a broken upload. It is tentative: the data may have
-// arrived all the same, and otherwise Harvester prepares for another upload.
+// reasonUploadFailed marks a broken upload.
 const reasonUploadFailed = "UploadFailed"
 
 // Image is what matters of an image object.
@@ -67,6 +66,9 @@ type Image struct {
 	Message string
 	// Terminal says that a failed image stays failed: no retry will come.
 	Terminal bool
+	// Broke says that the failure is a broken upload, which is tentative: the data may have arrived all the same, and otherwise
+	// Harvester prepares for another upload.
+	Broke bool
 	// AwaitsData says that the server is ready for the bytes of an upload and has none of
 	// them, as far as whole percents tell.
 	AwaitsData bool
@@ -120,6 +122,8 @@ func Of(obj *api.VirtualMachineImage) Image {
 		image.RetryLimit = *obj.Spec.Retry
 	}
 	image.State, image.Terminal = stateOf(obj)
+	imported := obj.Condition(api.ImageImported)
+	image.Broke = image.State == Failed && imported.Status == "False" && imported.Reason == reasonUploadFailed
 	if image.State == Verifying {
 		image.Progress = min(image.Progress, verifying)
 	}
@@ -189,13 +193,6 @@ func first(candidates ...string) string {
 		}
 	}
 	return ""
-}
-
-// UploadBroke says that the failure is a broken upload, which Harvester
-// follows with a fresh start or, if the data arrived after all, with Active.
-func UploadBroke(obj *api.VirtualMachineImage) bool {
-	c := obj.Condition(api.ImageImported)
-	return c.Status == "False" && c.Reason == reasonUploadFailed
 }
 
 // awaitsData: an upload that is initialized, not imported and at 0 % is either

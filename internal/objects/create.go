@@ -249,7 +249,8 @@ func (u *underway[T]) takeOff(ctx context.Context, made T) {
 	if orphaned() {
 		return
 	}
-	if err := u.annotate(ctx, made, nil); err != nil && !apierrors.IsNotFound(err) {
+	// A conflict says that another object has the name by now.
+	if err := u.annotate(ctx, made, nil); err != nil && !apierrors.IsNotFound(err) && (!apierrors.IsConflict(err) || kube.Denied(err)) {
 		tflog.Warn(ctx, "The mark of a creation under way stays on the object until it is next read", map[string]any{"object": u.Title, "error": diagnose.Said(err)})
 	}
 }

@@ -46,7 +46,7 @@ finish() {
   trap '' INT TERM HUP
   "$HARVESTER_SANDBOX" stop --dir "$HARVESTER_SANDBOX_DIR" >/dev/null || status=1
   if [ -n "$log" ]; then
-    cp "$HARVESTER_SANDBOX_DIR/sandbox.log" "$log" || true
+    mkdir -p "$(dirname "$log")" && cp "$HARVESTER_SANDBOX_DIR/sandbox.log" "$log" || true
   fi
   rm -rf "$HARVESTER_SANDBOX_DIR"
   exit "$status"

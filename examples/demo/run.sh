@@ -48,7 +48,7 @@ TFRC
 }
 
 echo "Using $("$TERRAFORM" version | sed -n 1p) and $(go version | cut -d ' ' -f 3)."
-echo 'Building the provider (a minute the first time, then seconds).'
+echo 'Building the provider (one to four minutes the first time, then seconds).'
 go build -ldflags '-s -w' -o "$WORK/terraform-provider-harvester" .
 install
 echo 'Making two qcow2 images and a raw one.'

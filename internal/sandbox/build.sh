@@ -59,7 +59,7 @@ build() {
   if [ -x "$binary" ]; then
     return
   fi
-  echo "Building the sandbox. The first time this takes about 7 minutes, later less than one." >&2
+  echo "Building the sandbox. The first time this takes 6 to 10 minutes, later less than one." >&2
   trap 'rm -f "$binary.tmp.$$"' EXIT
   go build -v -ldflags "$ldflags" -o "$binary.tmp.$$" . 2>&1 | progress "$(go list -deps . | wc -l)"
   mv "$binary.tmp.$$" "$binary"

@@ -66,7 +66,7 @@ var tasks = map[string]func(ctx context.Context, task string, out io.Writer) err
 func main() {
 	for variable, perform := range tasks {
 		if task := os.Getenv(variable); task != "" {
-			exitOn(perform(context.Background(), task, os.Stdout))
+			exitOn(profiled(variable, func() error { return perform(context.Background(), task, os.Stdout) }))
 			return
 		}
 	}
@@ -76,7 +76,11 @@ func main() {
 	flag.IntVar(&bench.rounds, "rounds", 5, "how many pairs a median is taken over")
 	flag.StringVar(&bench.provider, "provider", "", "the provider's program, for what runs terraform")
 	flag.IntVar(&bench.soak, "soak", 0, "how many objects of each kind the soak has; goals are for the default")
+	profile := flag.String("profile", "", "a folder for CPU profiles of what uploads and downloads; read them with go tool pprof -top")
 	flag.Parse()
+	if *profile != "" {
+		exitOn(os.Setenv(profileVariable, *profile))
+	}
 	bench.size = *size * mib
 	pattern, err := regexp.Compile(*only)
 	exitOn(err)

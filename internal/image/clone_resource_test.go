@@ -250,8 +250,8 @@ func refusals(cluster *acctest.Cluster) map[string]refusal {
 	}
 	return map[string]refusal{
 		"missing":           {operation: "encrypted", arrange: source(func(*testing.T, string) {}), wants: `Image not found.*Cannot encrypt the image\..*does not exist`},
-		"waiting":           {operation: "encrypted", arrange: source(cluster.Pending), wants: `Image is not ready.*Uploading,\s+0\s+%\..*nobody`},
-		"uploading":         {operation: "encrypted", arrange: source(func(t *testing.T, name string) { t.Helper(); cluster.HeldUpload(t, name, 40) }), wants: `Image is not ready.*Uploading, \d+ %\..*Wait until`},
+		"waiting":           {operation: "encrypted", arrange: source(cluster.Pending), wants: `Image is not ready.*Uploading, 0 %.*nobody`},
+		"uploading":         {operation: "encrypted", arrange: source(func(t *testing.T, name string) { t.Helper(); cluster.HeldUpload(t, name, 40) }), wants: `Image is not ready.*Uploading, \d+ %.*Wait until`},
 		"failed":            {operation: "encrypted", arrange: source(func(t *testing.T, name string) { t.Helper(); cluster.Failed(t, name, "disk on fire") }), wants: `Image import failed.*disk on fire`},
 		"deleting":          {operation: "encrypted", arrange: source(cluster.Deleting), wants: `Image is being deleted`},
 		"backend cdi":       {operation: "encrypted", arrange: source(func(t *testing.T, name string) { t.Helper(); cdi(t, cluster, name) }), wants: `Backend cannot encrypt or decrypt.*has the backend cdi`},

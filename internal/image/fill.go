@@ -197,7 +197,7 @@ func (f *filler) untilWanted(ctx context.Context) (*api.VirtualMachineImage, err
 func (f *filler) untilReceptive(ctx context.Context) (image *api.VirtualMachineImage, err error) {
 	for range 2 { // Harvester may be about to notice
 		image, err = f.watch(ctx, receptive, f.unlessBroken)
-		if !errors.As(err, new(*wait.TimeoutError)) || !imagestate.Of(image).Broke {
+		if !errors.As(err, new(*wait.TimeoutError)) || image == nil || !imagestate.Of(image).Broke {
 			return image, err
 		}
 		if !f.complete(ctx, image) {

@@ -160,6 +160,8 @@ type oneImage struct {
 	version int
 	changed chan struct{} // closed at the next change
 	uploads int
+	// silent says that it answers nothing.
+	silent bool
 	// checksum is that of the data in Longhorn, once it has all of it.
 	checksum string
 	// answer ends the upload of that number, when its data has been read.
@@ -216,6 +218,10 @@ func (c *oneImage) sent() int {
 }
 
 func (c *oneImage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if c.silent {
+		<-r.Context().Done()
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
 	image, changed := c.now()
 	switch {
@@ -377,6 +383,18 @@ func TestLostUploadToCDI(t *testing.T) {
 	f := c.filler(api.BackendCDI, time.Second)
 	if _, err := f.fill(t.Context()); err != nil || c.sent() != 1 {
 		t.Errorf("after %d uploads: %v", c.sent(), err)
+	}
+}
+
+// The time can be up before the image was seen at all.
+func TestClusterThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	c := newOneImage(t)
+	c.silent = true
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := c.filler("", time.Minute).fill(ctx); err == nil {
+		t.Error("it ended well")
 	}
 }
 

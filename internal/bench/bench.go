@@ -32,6 +32,8 @@ type bench struct {
 	provider string
 	// soak is how many objects of each kind the soak has; 0 is as many as its goals are for.
 	soak int
+	// takeMarksOff ends the creations that are finished, which keep their marks for a while as those of the provider do.
+	takeMarksOff func()
 	// dir is a folder of this run.
 	dir string
 }

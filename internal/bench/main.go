@@ -24,6 +24,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
 )
 
 // A benchmark measures the figures it names.
@@ -71,7 +73,7 @@ func main() {
 		}
 	}
 	only := flag.String("run", "", "measure only figures that match this regular expression")
-	bench := &bench{}
+	bench := &bench{takeMarksOff: objects.KeepMarks(objects.StateKept)}
 	size := flag.Int64("size", uploadSize/mib, "how large a file is compared with curl, in MiB; goals are for the default")
 	flag.IntVar(&bench.rounds, "rounds", 5, "how many pairs a median is taken over")
 	flag.StringVar(&bench.provider, "provider", "", "the provider's program, for what runs terraform")

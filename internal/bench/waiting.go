@@ -137,7 +137,7 @@ func lags(ctx context.Context, b *bench, r *report, settle func(f *fleet, name s
 
 // requests lets the images import for 30 s, in which the server says nothing of
 // them, and counts all that the provider asks from the first to the last Create.
-func requests(ctx context.Context, _ *bench, r *report) error {
+func requests(ctx context.Context, b *bench, r *report) error {
 	f, err := launch(ctx)
 	if err != nil {
 		return err
@@ -147,6 +147,7 @@ func requests(ctx context.Context, _ *bench, r *report) error {
 	if _, err := f.settleAll(f.finish, success); err != nil {
 		return err
 	}
+	b.takeMarksOff()
 	r.figure("requests_per_100_images", float64(f.requests.Load()), 0, fmt.Sprintf("of them %d are the creations; planning them took %d more", crowd, f.planning))
 	return nil
 }

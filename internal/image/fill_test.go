@@ -510,6 +510,25 @@ func TestLastWordOnABrokenUpload(t *testing.T) {
 	}
 }
 
+// A request is not ended as soon as the image is ready: Harvester would take the upload for broken.
+func TestAnswerIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	c := newOneImage(t)
+	c.answer = func(http.ResponseWriter, int) {
+		c.set(ready)
+		time.Sleep(2500 * time.Millisecond) // the image is looked at every second
+	}
+	f := c.filler("", time.Minute)
+	f.lastWord = time.Minute
+	var err error
+	if f.offered, err = f.content(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if came, wrong := f.attempt(t.Context(), 1); came != arrived || wrong != nil || f.broke {
+		t.Errorf("got outcome %d, %v, broken %v", came, wrong, f.broke)
+	}
+}
+
 // Who has a display name decides whether it is worth waiting for.
 func TestDisplayNameTaken(t *testing.T) {
 	t.Parallel()

@@ -11,11 +11,8 @@ import (
 	"os"
 )
 
-// aheadBlocks is how many buffers a reader is ahead of what is sent at most.
-const aheadBlocks = 8
-
-// readAhead reads, unpacks and hashes the file in a goroutine of its own, a little ahead of whoever sends it. An end is
-// seen only if the file was what it was taken for.
+// readAhead reads, unpacks and hashes the file in goroutines of their own, a few blocks ahead of whoever sends it. An end
+// is seen only if the file was what it was taken for.
 func (c Content) readAhead(ctx context.Context, found func(Content)) (io.ReadCloser, error) {
 	file, _, err := open(c.File.Path)
 	if err != nil {
@@ -27,16 +24,16 @@ func (c Content) readAhead(ctx context.Context, found func(Content)) (io.ReadClo
 		return nil, c.File.unreadable(ctx, err)
 	}
 	ctx, stop := context.WithCancel(ctx)
-	queue := newQueue(stop)
+	reader, writer := io.Pipe()
 	go func() {
 		defer func() { _ = file.Close() }()
-		read, err := c.hash(ctx, file, codec, queue)
+		read, err := c.hash(ctx, file, codec, writer)
 		if err == nil {
 			found(read)
 		}
-		queue.end(err)
+		_ = writer.CloseWithError(err) // without one, this is the end
 	}()
-	return queue, nil
+	return &ahead{reader, stop}, nil
 }
 
 // hash reads the file once and returns the content with its checksums.
@@ -72,79 +69,16 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return b.Writer.Write(p)
 }
 
-// queue hands bytes from a writer to a reader that may be slower for a while. It has a bounded memory.
-type queue struct {
-	filled, empty chan []byte
-	// block is what is being read, rest what is left of it.
-	block, rest []byte
-	err         error // set before filled is closed
-	closed      <-chan struct{}
-	close       func()
+// ahead is what a reader gets of a file that is read in a goroutine of its own.
+type ahead struct {
+	*io.PipeReader
+	stop func()
 }
 
-func newQueue(stop func()) *queue {
-	closed, cancel := context.WithCancel(context.Background())
-	q := &queue{filled: make(chan []byte, aheadBlocks), empty: make(chan []byte, aheadBlocks), closed: closed.Done()}
-	q.close = func() { stop(); cancel() }
-	for range aheadBlocks {
-		q.empty <- nil // allocated when it is needed
-	}
-	return q
-}
-
-// Write waits for room.
-func (q *queue) Write(p []byte) (written int, err error) {
-	for written < len(p) {
-		select {
-		case block := <-q.empty:
-			if block == nil {
-				block = make([]byte, buffer)
-			}
-			n := copy(block[:buffer], p[written:])
-			q.filled <- block[:n] // there are as many places as blocks
-			written += n
-		case <-q.closed:
-			return written, context.Canceled
-		}
-	}
-	return written, nil
-}
-
-// end tells the reader that this is all, or why there is no more.
-func (q *queue) end(err error) {
-	if err == nil {
-		err = io.EOF
-	}
-	q.err = err
-	close(q.filled)
-}
-
-// Read waits for the writer.
-func (q *queue) Read(p []byte) (int, error) {
-	if len(q.rest) == 0 {
-		if q.block != nil {
-			q.empty <- q.block
-			q.block = nil
-		}
-		select {
-		case block, more := <-q.filled:
-			if !more {
-				return 0, q.err
-			}
-			q.block, q.rest = block, block
-		case <-q.closed:
-			return 0, context.Canceled
-		}
-	}
-	n := copy(p, q.rest)
-	q.rest = q.rest[n:]
-	return n, nil
-}
-
-// Close ends the writer, and does not wait for it: it may hang in a read of a network disk.
-func (q *queue) Close() error {
-	q.close()
-	return nil
+// Close ends that goroutine, and does not wait for it: it may hang in a read of a network disk.
+func (a *ahead) Close() error {
+	a.stop()
+	return a.PipeReader.Close()
 }
 
 // passing is a file that is read once from its start to its end. What was read leaves the system's cache, where an image

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -96,6 +97,38 @@ func sent(t *testing.T, content transfer.Content) (*transfer.Upload, []byte) {
 		t.Fatal(err)
 	}
 	return u, (<-results).content
+}
+
+// Images that are sent one after another take little more memory than one. It counts what the whole process allocates, so
+// nothing else may run meanwhile.
+//
+//nolint:paralleltest // see above
+func TestBlocksAreUsedAgain(t *testing.T) {
+	const uploads, large = 10, 16 << 20
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+	defer server.Close()
+	file := inspected(t, make([]byte, large))
+	address, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range uploads {
+		content, err := file.Unread(t.Context(), transfer.Treatment{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		u := &transfer.Upload{URL: address.JoinPath("v1/images/default/a"), Part: "chunk", Content: *content}
+		if err := u.Send(t.Context(), server.Client()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	// The race detector makes the pool forget some of its blocks.
+	if each := (after.TotalAlloc - before.TotalAlloc) / uploads >> 20; each > 7 {
+		t.Errorf("each upload allocates %d MiB", each)
+	}
 }
 
 // An upload of a file that is not what it was taken for never ends well, and says why.

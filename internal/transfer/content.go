@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"sync"
 )
 
 // Treatment is what happens to the bytes of a file on their way to the server.
@@ -41,6 +42,16 @@ type Content struct {
 
 // buffer is how much is read and hashed at a time, in bytes.
 const buffer = 1 << 20
+
+// spare are blocks of one buffer that nobody uses. Images that are sent one after another take no more memory by them
+// than those that are sent at the same time.
+var spare = sync.Pool{New: func() any { return new([buffer]byte) }}
+
+// borrow returns a block of one buffer. What it holds is of no meaning.
+func borrow() []byte { return spare.Get().(*[buffer]byte)[:] } //nolint:forcetypeassert // nothing else is in there
+
+// giveBack ends the use of a borrowed block, of which it may be given a part that begins it.
+func giveBack(block []byte) { spare.Put((*[buffer]byte)(block[:buffer])) }
 
 // Unscanned is the content of a file that is sent as it is, whose checksum is
 // not needed. Compressed files must be scanned: their size is not known before.
@@ -101,18 +112,21 @@ func (f File) scan(ctx context.Context, treatment Treatment) (Content, error) {
 	return content, f.Changed()
 }
 
-// read computes what is to be known of the content from the bytes of its file, and writes what is to be sent to out.
+// read computes what is to be known of the content from the bytes of its file, and writes what is to be sent to out. The
+// checksum takes longest, so all else is done beside it.
 func (c *Content) read(ctx context.Context, file io.Reader, codec Format, out io.Writer) error {
 	raw, sent, head := sha512.New(), sha512.New(), &beginning{}
 	if codec != Raw { // else both checksums begin alike, and one is enough
 		file = io.TeeReader(file, raw)
 	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	data, err := unpack(ctx, file, codec)
 	if err != nil {
 		return err
 	}
 	defer data.Close()
-	if c.data, err = io.CopyBuffer(io.MultiWriter(sent, head, out), data, make([]byte, buffer)); err != nil {
+	if err := pump(ctx, stop, data, []sink{into(sent), into(head), counting(&c.data), into(out)}); err != nil {
 		return err
 	}
 	if c.Behind, err = goesOn(data.rest); err != nil { // it still is part of the file

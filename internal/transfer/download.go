@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"net/http"
 	"net/url"
@@ -297,8 +296,10 @@ func (d *Download) examine(ctx context.Context, stream *bufio.Reader) error {
 	if d.SHA512 != "" {
 		into = sum
 	}
+	block := borrow()
+	defer giveBack(block)
 	// The struct hides io.Discard's own way of reading, 8 KiB at a time.
-	if _, err := io.CopyBuffer(struct{ io.Writer }{into}, interruptible{ctx, d.unpack(stream)}, make([]byte, buffer)); err != nil || d.SHA512 == "" {
+	if _, err := io.CopyBuffer(struct{ io.Writer }{into}, interruptible{ctx, d.unpack(stream)}, block); err != nil || d.SHA512 == "" {
 		return err
 	}
 	return d.compare(hex.EncodeToString(sum.Sum(nil)))
@@ -341,12 +342,4 @@ func Again(err error, try int) bool {
 		return !stream.Final
 	}
 	return !transport.Final(err) && !errors.As(err, new(*TargetError)) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
-}
-
-// hashing is a hash as a sink, which cannot fail.
-func hashing(h hash.Hash) sink {
-	return func(p []byte) error {
-		_, _ = h.Write(p)
-		return nil
-	}
 }

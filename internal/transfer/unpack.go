@@ -142,7 +142,8 @@ func (b bzipped) Read(p []byte) (int, error) {
 // goesOn reads the stream to its end, and says whether anything is left in it but zeros, which
 // fill up the last block of a tape or a disk.
 func goesOn(stream io.Reader) (bool, error) {
-	block, found := make([]byte, buffer), false
+	block, found := borrow(), false
+	defer giveBack(block)
 	for {
 		n, err := stream.Read(block)
 		found = found || len(bytes.TrimLeft(block[:n], "\x00")) > 0

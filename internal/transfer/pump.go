@@ -20,6 +20,25 @@ import (
 // sink takes data, all in order. It must not keep it.
 type sink func([]byte) error
 
+// into is a writer as a sink. It gets no empty data, which some wait to be rid of.
+func into(w io.Writer) sink {
+	return func(p []byte) error {
+		if len(p) == 0 {
+			return nil
+		}
+		_, err := w.Write(p)
+		return err
+	}
+}
+
+// counting adds up how much data there is, in bytes.
+func counting(sum *int64) sink {
+	return func(p []byte) error {
+		*sum += int64(len(p))
+		return nil
+	}
+}
+
 // block is some data under way to several sinks.
 type block struct {
 	data  []byte
@@ -27,7 +46,7 @@ type block struct {
 }
 
 // blocks bounds what is under way; with their size of one buffer, it is all the
-// memory that a download takes, however large.
+// memory that a file takes, however large.
 const blocks = 8
 
 // pump reads to the end and hands everything to every sink, each in a goroutine of its
@@ -36,7 +55,7 @@ const blocks = 8
 func pump(ctx context.Context, stop context.CancelCauseFunc, from io.Reader, sinks []sink) error {
 	free := make(chan *block, blocks)
 	for range blocks {
-		free <- &block{data: make([]byte, 0, buffer)}
+		free <- &block{data: borrow()}
 	}
 	queues := make([]chan *block, len(sinks))
 	var working sync.WaitGroup
@@ -49,6 +68,9 @@ func pump(ctx context.Context, stop context.CancelCauseFunc, from io.Reader, sin
 		close(queue)
 	}
 	working.Wait()
+	for range blocks { // nobody has one any more
+		giveBack((<-free).data)
+	}
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
@@ -159,17 +181,13 @@ func (d Digest) Unchanged(info os.FileInfo) bool {
 type digester struct {
 	sha256, sha512 hash.Hash
 	size           int64
-	head           []byte
+	head           beginning
 }
 
 func newDigester() *digester { return &digester{sha256: sha256.New(), sha512: sha512.New()} }
 
 func (d *digester) sinks() []sink {
-	return []sink{hashing(d.sha512), hashing(d.sha256), func(p []byte) error {
-		d.size += int64(len(p))
-		d.head = append(d.head, p[:min(len(p), headSize-len(d.head))]...)
-		return nil
-	}}
+	return []sink{into(d.sha512), into(d.sha256), into(&d.head), counting(&d.size)}
 }
 
 func (d *digester) digest() Digest {

@@ -88,17 +88,11 @@ func built(commit string, info *debug.BuildInfo) string {
 	return " (commit " + commit + ")"
 }
 
-// collectAt is how much the heap grows between two collections of garbage, in percent of what is in use. A plan makes much garbage
-// in a short life: with Go's own 100, 500 virtual machines take it a quarter longer.
-const collectAt = 200
-
 func serve(debugged bool) {
 	end := func() {}
 	if !debugged {
 		provider.LogLevels()
-		if os.Getenv("GOGC") == "" {
-			debug.SetGCPercent(collectAt)
-		}
+		provider.CollectGarbage()
 		end = objects.KeepMarks(objects.StateKept)
 		go exitWithTerraform()
 		// CI ends all processes of a job at once. Terraform then interrupts its providers in good order.

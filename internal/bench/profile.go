@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime/pprof"
 	"strings"
 )
@@ -21,7 +20,7 @@ func profiled(task string, run func() error) error {
 	if dir == "" {
 		return run()
 	}
-	file, err := os.Create(filepath.Join(dir, fmt.Sprintf("%s-%d.pprof", strings.ToLower(task), os.Getpid()))) //nolint:gosec // the user names the folder
+	file, err := os.CreateTemp(dir, fmt.Sprintf("%s-%d-*.pprof", strings.ToLower(task), os.Getpid()))
 	if err != nil {
 		return err
 	}

@@ -100,7 +100,11 @@ func lag(ctx context.Context, settle func(f *fleet, name string), expect func(er
 	}
 	defer f.stop()
 	wait.Pause(ctx, 2*time.Second)
-	lags, err := f.settleAll(func(name string) { settle(f, name) }, expect)
+	var lags []float64
+	err = profiled("settle", func() error {
+		lags, err = f.settleAll(func(name string) { settle(f, name) }, expect)
+		return err
+	})
 	if err != nil {
 		return 0, err
 	}

@@ -12,11 +12,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 
 	lhv1beta2 "github.com/longhorn/longhorn-manager/k8s/pkg/apis/longhorn/v1beta2"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
@@ -48,6 +49,8 @@ type Options struct {
 type KubeVirt struct {
 	config *rest.Config
 	api    client.Client
+	// seen are the objects as the controllers were told of them last.
+	seen   client.Reader
 	events record.EventRecorder
 	log    *slog.Logger
 	pace   pace.Pace
@@ -68,7 +71,12 @@ func (k *KubeVirt) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	k.events = run.GetEventRecorderFor("virtualmachine-controller")
+	k.seen, k.events = run.GetCache(), run.GetEventRecorderFor("virtualmachine-controller")
+	for object, claims := range usedClaims {
+		if err := run.GetFieldIndexer().IndexField(ctx, object, claimsIndex, claims); err != nil {
+			return fmt.Errorf("index of claims: %w", err)
+		}
+	}
 	err = builder.ControllerManagedBy(run).Named("machines").
 		For(&kubevirtv1.VirtualMachine{}).
 		Owns(&kubevirtv1.VirtualMachineInstance{}).
@@ -87,31 +95,42 @@ func (k *KubeVirt) Run(ctx context.Context) error {
 	return run.Start(ctx)
 }
 
-// machinesUsing are the machines with a claim.
-func (k *KubeVirt) machinesUsing(ctx context.Context, claim client.Object) (requests []reconcile.Request) {
-	var machines kubevirtv1.VirtualMachineList
-	if err := k.api.List(ctx, &machines, client.InNamespace(claim.GetNamespace())); err != nil {
-		k.log.Error("list machines", "error", err)
-	}
-	for _, machine := range machines.Items {
-		if machine.Spec.Template != nil && slices.Contains(claimNames(machine.Spec.Template.Spec.Volumes), claim.GetName()) {
-			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&machine)})
+// claimsIndex is the index of machines and instances by the claims that they use.
+const claimsIndex = "claims"
+
+// usedClaims are what the index has of an object.
+var usedClaims = map[client.Object]client.IndexerFunc{
+	&kubevirtv1.VirtualMachine{}: func(machine client.Object) []string {
+		template := machine.(*kubevirtv1.VirtualMachine).Spec.Template
+		if template == nil {
+			return nil
 		}
-	}
-	return requests
+		return claimNames(template.Spec.Volumes)
+	},
+	&kubevirtv1.VirtualMachineInstance{}: func(instance client.Object) []string {
+		return claimNames(instance.(*kubevirtv1.VirtualMachineInstance).Spec.Volumes)
+	},
+}
+
+// machinesUsing are the machines with a claim.
+func (k *KubeVirt) machinesUsing(ctx context.Context, claim client.Object) []reconcile.Request {
+	return k.using(ctx, claim, &kubevirtv1.VirtualMachineList{})
 }
 
 // instancesUsing are the instances with a claim.
-func (k *KubeVirt) instancesUsing(ctx context.Context, claim client.Object) (requests []reconcile.Request) {
-	var instances kubevirtv1.VirtualMachineInstanceList
-	if err := k.api.List(ctx, &instances, client.InNamespace(claim.GetNamespace())); err != nil {
-		k.log.Error("list instances", "error", err)
+func (k *KubeVirt) instancesUsing(ctx context.Context, claim client.Object) []reconcile.Request {
+	return k.using(ctx, claim, &kubevirtv1.VirtualMachineInstanceList{})
+}
+
+// using are those of a kind that use a claim. What is not seen yet will be looked at when it is.
+func (k *KubeVirt) using(ctx context.Context, claim client.Object, list client.ObjectList) (requests []reconcile.Request) {
+	if err := k.seen.List(ctx, list, client.InNamespace(claim.GetNamespace()), client.MatchingFields{claimsIndex: claim.GetName()}); err != nil {
+		k.log.Error("list who uses a claim", "error", err)
 	}
-	for _, instance := range instances.Items {
-		if slices.Contains(claimNames(instance.Spec.Volumes), claim.GetName()) {
-			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&instance)})
-		}
-	}
+	_ = meta.EachListItem(list, func(object runtime.Object) error { // the callback returns none
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(object.(client.Object))})
+		return nil
+	})
 	return requests
 }
 

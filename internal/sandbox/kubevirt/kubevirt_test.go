@@ -40,7 +40,7 @@ func newRig(t *testing.T, strategy kubevirtv1.VirtualMachineRunStrategy) *rig {
 	t.Helper()
 	api := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&kubevirtv1.VirtualMachine{}, &corev1.Pod{}, &corev1.PersistentVolumeClaim{}).
 		WithInterceptorFuncs(interceptor.Funcs{Create: createWithUID}).Build()
-	r := &rig{&KubeVirt{api: api, log: manager.Log(nil), pace: pace.Fast}, t}
+	r := &rig{&KubeVirt{api: api, seen: api, log: manager.Log(nil), pace: pace.Fast}, t}
 	machine := machineWith(strategy, "")
 	machine.Name, machine.Namespace, machine.UID = at.Name, at.Namespace, "machine"
 	machine.Spec.Template.Spec.Volumes = []kubevirtv1.Volume{{Name: "disk", VolumeSource: kubevirtv1.VolumeSource{

@@ -105,18 +105,15 @@ func unused(class *storagev1.StorageClass, used bool) *blocker {
 	return nil
 }
 
-// user returns a virtual machine instance that uses a claim, if there is one.
+// user returns a virtual machine instance that uses a claim, if there is one. Every change of an instance has its claims
+// and volumes looked at again, so that it may be a moment behind.
 func (v *Volumes) user(ctx context.Context, claim *corev1.PersistentVolumeClaim) (*kubevirtv1.VirtualMachineInstance, error) {
 	var instances kubevirtv1.VirtualMachineInstanceList
-	if err := v.api.List(ctx, &instances, client.InNamespace(claim.Namespace)); err != nil {
+	err := v.seen.List(ctx, &instances, client.InNamespace(claim.Namespace), client.MatchingFields{usedClaims: claim.Name})
+	if err != nil || len(instances.Items) == 0 {
 		return nil, err
 	}
-	for i := range instances.Items {
-		if slices.Contains(claimNames(&instances.Items[i]), claim.Name) {
-			return &instances.Items[i], nil
-		}
-	}
-	return nil, nil
+	return &instances.Items[0], nil
 }
 
 func (v *Volumes) annotate(ctx context.Context, claim *corev1.PersistentVolumeClaim, wanted map[string]string) error {

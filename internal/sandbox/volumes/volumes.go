@@ -49,6 +49,8 @@ type Options struct {
 type Volumes struct {
 	config *rest.Config
 	api    client.Client
+	// seen are the objects as the controllers were told of them last.
+	seen   client.Reader
 	events record.EventRecorder
 	log    *slog.Logger
 	pace   pace.Pace
@@ -69,7 +71,10 @@ func (v *Volumes) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v.events = run.GetEventRecorderFor(driver)
+	v.seen, v.events = run.GetCache(), run.GetEventRecorderFor(driver)
+	if err := run.GetFieldIndexer().IndexField(ctx, &kubevirtv1.VirtualMachineInstance{}, usedClaims, claimsIn); err != nil {
+		return fmt.Errorf("index of instances: %w", err)
+	}
 	err = builder.ControllerManagedBy(run).Named("claims").
 		For(&corev1.PersistentVolumeClaim{}).
 		Watches(&lhv1beta2.BackingImage{}, handler.EnqueueRequestsFromMapFunc(v.pendingClaims)).
@@ -95,6 +100,9 @@ func (v *Volumes) Run(ctx context.Context) error {
 	}
 	return run.Start(ctx)
 }
+
+// usedClaims is the index of virtual machine instances by the claims that they use.
+const usedClaims = "claims"
 
 // pendingClaims are all those that may wait for a backing image.
 func (v *Volumes) pendingClaims(ctx context.Context, _ client.Object) (requests []reconcile.Request) {
@@ -154,6 +162,11 @@ func (v *Volumes) volumesFrom(ctx context.Context, image client.Object) (request
 		}
 	}
 	return requests
+}
+
+// claimsIn is what an index has of a virtual machine instance.
+func claimsIn(instance client.Object) []string {
+	return claimNames(instance.(*kubevirtv1.VirtualMachineInstance))
 }
 
 // claimNames are the claims among the volumes of a virtual machine instance.

@@ -49,9 +49,10 @@ func newRig(t *testing.T, class *storagev1.StorageClass, others ...client.Object
 	}
 	api := fake.NewClientBuilder().WithScheme(scheme).
 		WithStatusSubresource(claim, newSnapshot(), &corev1.PersistentVolume{}, &lhv1beta2.Volume{}, &lhv1beta2.BackingImage{}).
+		WithIndex(&kubevirtv1.VirtualMachineInstance{}, usedClaims, claimsIn).
 		WithObjects(append(others, class, claim)...).Build()
 	events := record.NewFakeRecorder(1000)
-	return &rig{&Volumes{api: api, events: events, log: manager.Log(nil), pace: pace.Fast}, t, events}
+	return &rig{&Volumes{api: api, seen: api, events: events, log: manager.Log(nil), pace: pace.Fast}, t, events}
 }
 
 func class(change ...func(*storagev1.StorageClass)) *storagev1.StorageClass {

@@ -41,6 +41,7 @@ func counting(sum *int64) sink {
 
 // block is some data under way to several sinks.
 type block struct {
+	// data is borrowed when it is needed: many images are smaller than all blocks together.
 	data  []byte
 	users atomic.Int32
 }
@@ -55,13 +56,13 @@ const blocks = 8
 func pump(ctx context.Context, stop context.CancelCauseFunc, from io.Reader, sinks []sink) error {
 	free := make(chan *block, blocks)
 	for range blocks {
-		free <- &block{data: borrow()}
+		free <- &block{}
 	}
 	queues := make([]chan *block, len(sinks))
 	var working sync.WaitGroup
-	for i, into := range sinks {
+	for i, take := range sinks {
 		queues[i] = make(chan *block, blocks)
-		working.Go(func() { drain(queues[i], free, into, stop) })
+		working.Go(func() { drain(queues[i], free, take, stop) })
 	}
 	err := feed(ctx, from, free, queues)
 	for _, queue := range queues {
@@ -69,7 +70,9 @@ func pump(ctx context.Context, stop context.CancelCauseFunc, from io.Reader, sin
 	}
 	working.Wait()
 	for range blocks { // nobody has one any more
-		giveBack((<-free).data)
+		if used := <-free; used.data != nil {
+			giveBack(used.data)
+		}
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
@@ -102,6 +105,9 @@ func feed(ctx context.Context, from io.Reader, free <-chan *block, queues []chan
 
 // fill reads until the block is full or the data ends.
 func (b *block) fill(from io.Reader) error {
+	if b.data == nil {
+		b.data = borrow()
+	}
 	b.data = b.data[:0]
 	for len(b.data) < cap(b.data) {
 		n, err := from.Read(b.data[len(b.data):cap(b.data)])
@@ -113,11 +119,11 @@ func (b *block) fill(from io.Reader) error {
 	return nil
 }
 
-func drain(queue <-chan *block, free chan<- *block, into sink, stop context.CancelCauseFunc) {
+func drain(queue <-chan *block, free chan<- *block, take sink, stop context.CancelCauseFunc) {
 	failed := false
 	for next := range queue {
 		if !failed {
-			if err := into(next.data); err != nil {
+			if err := take(next.data); err != nil {
 				failed = true
 				stop(err)
 			}

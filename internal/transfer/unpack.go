@@ -31,10 +31,13 @@ type unpacking struct {
 // Close ends the unpacking, not the file.
 func (u *unpacking) Close() { u.close() }
 
+// packedBuffer is how much of a packed file is read at a time, in bytes. What is not packed passes by it.
+const packedBuffer = 64 << 10
+
 // unpack undoes a compression. What stands behind the last packed data is left in the rest by gzip and
 // bzip2, whose own tools ignore it; the others refuse it, as theirs do.
 func unpack(ctx context.Context, file io.Reader, codec Format) (*unpacking, error) {
-	rest := bufio.NewReaderSize(interruptible{ctx, file}, buffer)
+	rest := bufio.NewReaderSize(interruptible{ctx, file}, packedBuffer)
 	data, closing, err := unpacker(rest, codec)
 	if err != nil {
 		return nil, explained(err)

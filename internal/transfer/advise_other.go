@@ -12,3 +12,5 @@ import "os"
 func adviseSequential(*os.File) {}
 
 func adviseDone(*os.File, int64, int64) {}
+
+func adviseWriting(*os.File, int64, int64) {}

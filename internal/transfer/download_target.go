@@ -122,6 +122,8 @@ type partial struct {
 	file   *os.File
 	size   int64
 	wrote  int64 // without holes
+	// sent is up to where the disk has been told to take what was written.
+	sent int64
 }
 
 // begin makes the folders that are missing and the file, which nobody else may read before it is complete.
@@ -144,6 +146,9 @@ const holeSize = 64 << 10
 
 var hole = make([]byte, holeSize)
 
+// abreast is after how much the disk is told to take what was written, in bytes, so that little is left to wait for at the end.
+const abreast = 16 << 20
+
 // write appends data, leaving out what is zero anyhow.
 func (p *partial) write(data []byte) error {
 	for len(data) > 0 {
@@ -157,6 +162,10 @@ func (p *partial) write(data []byte) error {
 		}
 		n = zeroRun(data)
 		p.size, data = p.size+int64(n), data[n:]
+	}
+	if p.size-p.sent >= abreast {
+		adviseWriting(p.file, p.sent, p.size-p.sent)
+		p.sent = p.size
 	}
 	return nil
 }

@@ -21,7 +21,9 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/manager"
@@ -72,8 +74,10 @@ func (v *Volumes) Run(ctx context.Context) error {
 		return err
 	}
 	v.seen, v.events = run.GetCache(), run.GetEventRecorderFor(driver)
-	if err := run.GetFieldIndexer().IndexField(ctx, &kubevirtv1.VirtualMachineInstance{}, usedClaims, claimsIn); err != nil {
-		return fmt.Errorf("index of instances: %w", err)
+	for _, i := range indexes {
+		if err := run.GetFieldIndexer().IndexField(ctx, i.object, i.name, i.values); err != nil {
+			return fmt.Errorf("index %q: %w", i.name, err)
+		}
 	}
 	err = builder.ControllerManagedBy(run).Named("claims").
 		For(&corev1.PersistentVolumeClaim{}).
@@ -88,6 +92,8 @@ func (v *Volumes) Run(ctx context.Context) error {
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(volumeOf)).
 		Watches(&kubevirtv1.VirtualMachineInstance{}, handler.EnqueueRequestsFromMapFunc(v.volumesOf)).
 		Watches(&lhv1beta2.BackingImage{}, handler.EnqueueRequestsFromMapFunc(v.volumesFrom)).
+		// An image can have changed before its new volume was seen.
+		Watches(&lhv1beta2.Volume{}, handler.EnqueueRequestsFromMapFunc(volumeBy), builder.WithPredicates(onCreation)).
 		Complete(manager.Reconciler(v.reconcileVolume))
 	if err != nil {
 		return fmt.Errorf("controller of volumes: %w", err)
@@ -101,21 +107,47 @@ func (v *Volumes) Run(ctx context.Context) error {
 	return run.Start(ctx)
 }
 
-// usedClaims is the index of virtual machine instances by the claims that they use.
-const usedClaims = "claims"
+// indexes find objects by what they are asked for.
+var indexes = []struct {
+	object client.Object
+	name   string
+	values client.IndexerFunc
+}{
+	{&kubevirtv1.VirtualMachineInstance{}, usedClaims, func(instance client.Object) []string {
+		return claimNames(instance.(*kubevirtv1.VirtualMachineInstance))
+	}},
+	{&corev1.PersistentVolumeClaim{}, itsVolume, func(claim client.Object) []string {
+		return []string{claim.(*corev1.PersistentVolumeClaim).Spec.VolumeName}
+	}},
+	{&lhv1beta2.Volume{}, itsImage, func(record client.Object) []string {
+		return []string{record.(*lhv1beta2.Volume).Spec.BackingImage}
+	}},
+}
+
+// The names of the indexes.
+const (
+	usedClaims = "claims" // those that an instance uses
+	itsVolume  = "volume" // "" as long as a claim has none
+	itsImage   = "image"  // what a volume is made from
+)
+
+// onCreation lets only new objects pass.
+var onCreation = predicate.Funcs{
+	UpdateFunc:  func(event.UpdateEvent) bool { return false },
+	DeleteFunc:  func(event.DeleteEvent) bool { return false },
+	GenericFunc: func(event.GenericEvent) bool { return false },
+}
 
 // pendingClaims are all those that may wait for a backing image.
 func (v *Volumes) pendingClaims(ctx context.Context, _ client.Object) (requests []reconcile.Request) {
 	var claims corev1.PersistentVolumeClaimList
-	if err := v.api.List(ctx, &claims); err != nil {
+	if err := v.seen.List(ctx, &claims, client.MatchingFields{itsVolume: ""}); err != nil {
 		// Pending claims are looked at again and again anyway.
 		v.log.Error("list claims", "error", err)
 		return nil
 	}
 	for _, claim := range claims.Items {
-		if claim.Spec.VolumeName == "" {
-			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&claim)})
-		}
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&claim)})
 	}
 	return requests
 }
@@ -152,21 +184,19 @@ func (v *Volumes) volumesOf(ctx context.Context, instance client.Object) (reques
 // volumesFrom are the volumes that are made from a backing image.
 func (v *Volumes) volumesFrom(ctx context.Context, image client.Object) (requests []reconcile.Request) {
 	var records lhv1beta2.VolumeList
-	if err := v.api.List(ctx, &records, client.InNamespace(longhornNamespace)); err != nil {
+	if err := v.seen.List(ctx, &records, client.InNamespace(longhornNamespace), client.MatchingFields{itsImage: image.GetName()}); err != nil {
 		v.log.Error("list volumes", "error", err)
 		return nil
 	}
 	for _, record := range records.Items {
-		if record.Spec.BackingImage == image.GetName() {
-			requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Name: record.Name}})
-		}
+		requests = append(requests, volumeBy(ctx, &record)...)
 	}
 	return requests
 }
 
-// claimsIn is what an index has of a virtual machine instance.
-func claimsIn(instance client.Object) []string {
-	return claimNames(instance.(*kubevirtv1.VirtualMachineInstance))
+// volumeBy is the volume that Longhorn has a record of.
+func volumeBy(_ context.Context, record client.Object) []reconcile.Request {
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: record.GetName()}}}
 }
 
 // claimNames are the claims among the volumes of a virtual machine instance.

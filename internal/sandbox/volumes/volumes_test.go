@@ -47,10 +47,13 @@ func newRig(t *testing.T, class *storagev1.StorageClass, others ...client.Object
 		},
 		Status: corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimPending},
 	}
-	api := fake.NewClientBuilder().WithScheme(scheme).
+	building := fake.NewClientBuilder().WithScheme(scheme).
 		WithStatusSubresource(claim, newSnapshot(), &corev1.PersistentVolume{}, &lhv1beta2.Volume{}, &lhv1beta2.BackingImage{}).
-		WithIndex(&kubevirtv1.VirtualMachineInstance{}, usedClaims, claimsIn).
-		WithObjects(append(others, class, claim)...).Build()
+		WithObjects(append(others, class, claim)...)
+	for _, i := range indexes {
+		building.WithIndex(i.object, i.name, i.values)
+	}
+	api := building.Build()
 	events := record.NewFakeRecorder(1000)
 	return &rig{&Volumes{api: api, seen: api, events: events, log: manager.Log(nil), pace: pace.Fast}, t, events}
 }

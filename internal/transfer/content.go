@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
-	"sync"
 )
 
 // Treatment is what happens to the bytes of a file on their way to the server.
@@ -39,19 +38,6 @@ type Content struct {
 	// from SHA512 if anything was done to the bytes.
 	FileSHA512 string
 }
-
-// buffer is how much is read and hashed at a time, in bytes.
-const buffer = 1 << 20
-
-// spare are blocks of one buffer that nobody uses. Images that are sent one after another take no more memory by them
-// than those that are sent at the same time.
-var spare = sync.Pool{New: func() any { return new([buffer]byte) }}
-
-// borrow returns a block of one buffer. What it holds is of no meaning.
-func borrow() []byte { return spare.Get().(*[buffer]byte)[:] } //nolint:forcetypeassert // nothing else is in there
-
-// giveBack ends the use of a borrowed block, of which it may be given a part that begins it.
-func giveBack(block []byte) { spare.Put((*[buffer]byte)(block[:buffer])) }
 
 // Unscanned is the content of a file that is sent as it is, whose checksum is
 // not needed. Compressed files must be scanned: their size is not known before.

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,8 +25,8 @@ import (
 // a real server would do by itself is told to it: finish, fail.
 type cluster struct {
 	*httptest.Server
-	requests atomic.Int64
-	routes   *http.ServeMux
+	asked  asked
+	routes *http.ServeMux
 	// receiver takes the data of uploads.
 	receiver receiver
 	// checksum is the SHA-512 that Longhorn shows of every image; empty shows none.
@@ -73,7 +72,7 @@ func startCluster() *cluster {
 }
 
 func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c.requests.Add(1)
+	c.asked.add(r)
 	c.routes.ServeHTTP(w, r)
 }
 

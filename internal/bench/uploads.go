@@ -28,11 +28,12 @@ func uploadRequests(ctx context.Context, b *bench, r *report) error {
 	if _, err := work.terraform(ctx, "plan", "-out=plan"); err != nil {
 		return err
 	}
-	planning := server.requests.Load()
+	_, planning := server.asked.take()
 	if _, err := work.terraform(ctx, "apply", "plan"); err != nil {
 		return err
 	}
-	r.figure("requests_per_100_uploads", float64(server.requests.Load()), 0, fmt.Sprintf("of them %d in the plan", planning))
+	applying, count := server.asked.take()
+	r.figure("requests_per_100_uploads", float64(planning+count), 0, fmt.Sprintf("%d in the plan; in the apply %s", planning, applying))
 	return nil
 }
 

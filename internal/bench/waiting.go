@@ -30,7 +30,7 @@ type fleet struct {
 	*cluster
 	ends chan made
 	// planning is how many requests were made before the first Create.
-	planning int64
+	planning int
 }
 
 // launch plans all images, then begins to make them, and returns when all are
@@ -60,7 +60,7 @@ func launch(ctx context.Context) (*fleet, error) {
 		}()
 	}
 	plans.Wait()
-	f.planning = f.requests.Swap(0)
+	_, f.planning = f.asked.take()
 	close(planned)
 	for len(f.names()) < crowd && ctx.Err() == nil {
 		select {
@@ -152,6 +152,7 @@ func requests(ctx context.Context, b *bench, r *report) error {
 		return err
 	}
 	b.takeMarksOff()
-	r.figure("requests_per_100_images", float64(f.requests.Load()), 0, fmt.Sprintf("of them %d are the creations; planning them took %d more", crowd, f.planning))
+	applying, count := f.asked.take()
+	r.figure("requests_per_100_images", float64(count), 0, fmt.Sprintf("%s; planning them took %d more", applying, f.planning))
 	return nil
 }

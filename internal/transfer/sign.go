@@ -42,14 +42,14 @@ func (c Content) Sign(ctx context.Context) (Sign, error) {
 	})
 }
 
-// end is how much of each end of a file tells it from others, in bytes.
-const end = 1 << 20
+// endSize is how much of each end of a file tells it from others, in bytes.
+const endSize = 1 << 20
 
 // ends is the checksum of the first and the last MiB of a file.
 func ends(file *os.File, size int64) (string, error) {
 	sum := sha256.New()
-	for _, from := range []int64{0, max(0, size-end)} {
-		if _, err := io.Copy(sum, io.NewSectionReader(file, from, end)); err != nil {
+	for _, from := range []int64{0, max(0, size-endSize)} {
+		if _, err := io.Copy(sum, io.NewSectionReader(file, from, endSize)); err != nil {
 			return "", err
 		}
 	}

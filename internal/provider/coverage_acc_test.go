@@ -40,10 +40,12 @@ import (
 // left says whether an object is as it must be after a destroy. Without it, the object must be gone.
 type left func(object map[string]any) bool
 
-// coverage says what is peculiar to each kind: where its objects are, what becomes of them.
+// coverage says what is peculiar to each kind: where its objects are, what becomes of them, and whether the server has found
+// out all about one. What it finds out after an apply cannot be compared with an import before.
 var coverage = map[string]struct {
 	objects schema.GroupVersionResource
 	left    left
+	settled func(*unstructured.Unstructured) bool
 }{
 	"ssh_key":              {objects: api.KeyPairs},
 	"cloudinit_secret":     {objects: api.Secrets},
@@ -51,7 +53,7 @@ var coverage = map[string]struct {
 	"volume":               {objects: api.PersistentVolumeClaims},
 	"clusternetwork":       {objects: api.ClusterNetworks},
 	"vlanconfig":           {objects: api.VlanConfigs},
-	"network":              {objects: api.Networks},
+	"network":              {objects: api.Networks, settled: routed},
 	"ippool":               {objects: api.IPPools},
 	"loadbalancer":         {objects: api.LoadBalancers},
 	"schedule_backup":      {objects: api.ScheduleVMBackups},
@@ -125,6 +127,7 @@ func covers(t *testing.T, cluster *acctest.Cluster, folder string, passed *progr
 		after.ConfigPlanChecks.PreApply = append(after.ConfigPlanChecks.PreApply, plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate))
 	}
 	settled := step("after.tf")
+	settled.PreConfig = func() { settle(t, cluster, kind, variables) }
 	settled.ConfigPlanChecks.PreApply = []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}
 	steps := []resource.TestStep{before, after, settled}
 	for _, address := range all {
@@ -158,6 +161,31 @@ func covers(t *testing.T, cluster *acctest.Cluster, folder string, passed *progr
 			}
 			return done("destroy")(state)
 		},
+	})
+}
+
+// routed says whether it is known if the gateway answers, in a network whose addresses are looked for at all.
+func routed(network *unstructured.Unstructured) bool {
+	text := network.GetAnnotations()[api.AnnotationRoute]
+	return text == "" || strings.Contains(text, `"connectivity":"true"`)
+}
+
+// settle waits until the server has found out all about what the test made of a kind.
+func settle(t *testing.T, cluster *acctest.Cluster, kind string, variables config.Variables) {
+	t.Helper()
+	if coverage[kind].settled == nil {
+		return
+	}
+	name, err := variables["name"].MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	prefix := strings.Trim(string(name), `"`)
+	acctest.Eventually(t, "the server to find out all about "+prefix, func(ctx context.Context) bool {
+		found, err := cluster.Client.Dynamic().Resource(coverage[kind].objects).Namespace("default").List(ctx, metav1.ListOptions{})
+		return err == nil && !slices.ContainsFunc(found.Items, func(object unstructured.Unstructured) bool {
+			return strings.HasPrefix(object.GetName(), prefix) && !coverage[kind].settled(&object)
+		})
 	})
 }
 

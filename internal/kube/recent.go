@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -17,14 +18,21 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// recentFor is how old the answer of Recent may be.
-const recentFor = 30 * time.Second
+// How old the answer of Recent may be.
+const (
+	recentFor = 30 * time.Second
+	// recentTimes is how many times as long as it takes to read a list it may be used, so that a plan that lasts longer because
+	// it is about more objects does not read them the more often.
+	recentTimes = 60
+	recentMost  = 2 * time.Minute
+)
 
 // Recent reads one object like Get, but shares its requests: the first look-up in
 // a namespace is a GET, those after it are answered from one LIST that is at most
-// half a minute old and never older than this client's own last write. Absence is
-// confirmed by a GET. A plan over hundreds of objects so costs two requests a
-// kind and namespace. Where listing fails or is forbidden it is a GET.
+// half a minute old, or up to two minutes if it takes long to read, and never older
+// than this client's own last write. Absence is confirmed by a GET. A plan over
+// hundreds of objects so costs two requests a kind and namespace. Where listing
+// fails or is forbidden it is a GET.
 func (r Resource[T]) Recent(ctx context.Context, namespace, name string) (*T, error) {
 	object, err := r.Listed(ctx, namespace, name)
 	if apierrors.IsNotFound(err) {
@@ -33,8 +41,8 @@ func (r Resource[T]) Recent(ctx context.Context, namespace, name string) (*T, er
 	return object, err
 }
 
-// Listed is Recent without the confirmation: an object made by others in the last
-// half minute may be NotFound. It suits what need not exist, such as the instance
+// Listed is Recent without the confirmation: an object that others made since the
+// list was read may be NotFound. It suits what need not exist, such as the instance
 // of a machine that is off.
 func (r Resource[T]) Listed(ctx context.Context, namespace, name string) (*T, error) {
 	scope := scope{r.gvr, namespace}
@@ -81,7 +89,7 @@ func (r *recent) of(s scope) *list {
 		r.asked[s] = true
 		return nil
 	}
-	if l := r.lists[s]; l != nil && time.Since(l.begun) < recentFor {
+	if l := r.lists[s]; l != nil && l.usable() {
 		return l
 	}
 	l := &list{begun: time.Now()}
@@ -110,14 +118,22 @@ func (r *recent) forget(s scope) {
 type list struct {
 	begun time.Time
 	once  sync.Once
+	took  atomic.Int64 // how long it took to read it, in nanoseconds; 0 before that
 
 	objects map[string]stored
 	err     error
 }
 
+// usable says that it is not too old. One that is being read is as new as can be had.
+func (l *list) usable() bool {
+	took := time.Duration(l.took.Load())
+	return took == 0 || time.Since(l.begun) < min(max(recentFor, recentTimes*took), recentMost)
+}
+
 func (l *list) read(ctx context.Context, from dynamic.ResourceInterface) (map[string]stored, error) {
 	l.once.Do(func() {
 		l.objects = map[string]stored{}
+		defer func() { l.took.Store(int64(max(1, time.Since(l.begun)))) }()
 		for object, err := range each(ctx, from, metav1.ListOptions{}) {
 			if err == nil {
 				l.objects[object.GetName()], err = store(object)

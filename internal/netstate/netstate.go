@@ -20,7 +20,7 @@ import (
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
 
-// Statuses are those of all uplinks on all nodes, in the order of the nodes. Unless fresh they may be half a minute old.
+// Statuses are those of all uplinks on all nodes, in the order of the nodes. Unless fresh they may be as old as the answers of Recent.
 // Without the right to read them, or without the kind, there are none.
 func Statuses(ctx context.Context, client *kube.Client, fresh bool) ([]api.VlanStatus, error) {
 	kind := kube.For[api.VlanStatus](client, api.VlanStatuses, api.KindVlanStatus)

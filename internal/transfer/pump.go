@@ -41,39 +41,27 @@ func counting(sum *int64) sink {
 
 // block is some data under way to several sinks.
 type block struct {
-	// data is borrowed when it is needed: many images are smaller than all blocks together.
 	data  []byte
 	users atomic.Int32
 }
-
-// blocks bounds what is under way; with their size of one buffer, it is all the
-// memory that a file takes, however large.
-const blocks = 8
 
 // pump reads to the end and hands everything to every sink, each in a goroutine of its
 // own, so that the slowest of them sets the pace and not their sum. A sink that
 // fails stops the context with its error.
 func pump(ctx context.Context, stop context.CancelCauseFunc, from io.Reader, sinks []sink) error {
-	free := make(chan *block, blocks)
-	for range blocks {
-		free <- &block{}
-	}
+	memory := newSupply(shared)
+	defer memory.close()
 	queues := make([]chan *block, len(sinks))
 	var working sync.WaitGroup
 	for i, take := range sinks {
 		queues[i] = make(chan *block, blocks)
-		working.Go(func() { drain(queues[i], free, take, stop) })
+		working.Go(func() { drain(queues[i], memory.free, take, stop) })
 	}
-	err := feed(ctx, from, free, queues)
+	err := feed(ctx, from, memory, queues)
 	for _, queue := range queues {
 		close(queue)
 	}
 	working.Wait()
-	for range blocks { // nobody has one any more
-		if used := <-free; used.data != nil {
-			giveBack(used.data)
-		}
-	}
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
@@ -81,15 +69,13 @@ func pump(ctx context.Context, stop context.CancelCauseFunc, from io.Reader, sin
 }
 
 // feed reads blocks and hands them out.
-func feed(ctx context.Context, from io.Reader, free <-chan *block, queues []chan *block) error {
+func feed(ctx context.Context, from io.Reader, memory *supply, queues []chan *block) error {
 	for {
-		var next *block
-		select {
-		case next = <-free:
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		next, err := memory.next(ctx)
+		if err != nil {
+			return err
 		}
-		err := next.fill(from)
+		err = next.fill(from)
 		next.users.Store(int32(len(queues)))
 		for _, queue := range queues {
 			queue <- next
@@ -105,9 +91,6 @@ func feed(ctx context.Context, from io.Reader, free <-chan *block, queues []chan
 
 // fill reads until the block is full or the data ends.
 func (b *block) fill(from io.Reader) error {
-	if b.data == nil {
-		b.data = borrow()
-	}
 	b.data = b.data[:0]
 	for len(b.data) < cap(b.data) {
 		n, err := from.Read(b.data[len(b.data):cap(b.data)])

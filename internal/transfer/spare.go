@@ -10,7 +10,7 @@ const buffer = 1 << 20
 var spare = make(chan []byte, blocks)
 
 // borrow returns a block of one buffer. What it holds is of no meaning. Where the system allows it, it does not lie on Go's heap: that
-// is collected only when it has grown to a multiple of what is in use, and thirty uploads use 240 MiB.
+// is collected only when it has grown to a multiple of what is in use.
 func borrow() []byte {
 	select {
 	case block := <-spare:

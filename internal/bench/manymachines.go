@@ -66,6 +66,10 @@ func planGrowth(ctx context.Context, b *bench, r *report) error {
 		return err
 	}
 	defer many.stop()
+	alone, err := few.nullGrowth(ctx, b)
+	if err != nil {
+		return err
+	}
 	var ratios, memory []float64
 	for range b.rounds {
 		small, err := few.plan(ctx)
@@ -80,7 +84,7 @@ func planGrowth(ctx context.Context, b *bench, r *report) error {
 		memory = append(memory, float64(large.peak)/1024)
 	}
 	wall := median(ratios)
-	r.figure("plan_5000vm_wall_vs_500vm", wall, 2, spread(ratios))
+	r.figure("plan_5000vm_wall_vs_500vm", wall, 2, fmt.Sprintf("%s; as many terraform_data: %.2f", spread(ratios), alone))
 	if slices.Max(memory) > 0 { // only Linux tells it
 		r.figure("plan_5000vm_rss_mib", slices.Max(memory), 0, fmt.Sprintf("the provider's most of %d plans", len(memory)))
 	}
@@ -163,6 +167,49 @@ func (m *many) null(ctx context.Context, b *bench) (*workspace, error) {
 	}
 	_, err = null.terraform(ctx, "apply", "-auto-approve")
 	return null, err
+}
+
+// nullGrowth is how many times as long Terraform takes to plan ten times as many instances of terraform_data, each with as many
+// values as a machine has.
+func (m *many) nullGrowth(ctx context.Context, b *bench) (float64, error) {
+	values, err := m.values("harvester_virtualmachine")
+	if err != nil {
+		return 0, err
+	}
+	var took [2]run
+	for i, machines := range []int{manyMachines, 10 * manyMachines} {
+		null, err := newWorkspace(b, nullMachines(manyImages, values/2), m.estate.Server)
+		if err == nil {
+			_, err = null.terraform(ctx, "apply", "-auto-approve")
+		}
+		if err == nil {
+			err = null.multiply("terraform_data", manyImages, machines)
+		}
+		if err == nil {
+			err = null.configure(nullMachines(machines, values/2))
+		}
+		if err == nil {
+			took[i], err = null.plan(ctx)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return took[1].wall.Seconds() / took[0].wall.Seconds(), nil
+}
+
+func nullMachines(machines, values int) string {
+	var lines strings.Builder
+	for i := range values {
+		fmt.Fprintf(&lines, "    value%d = \"vm-${count.index}\"\n", i)
+	}
+	return fmt.Sprintf(`
+resource "terraform_data" "machine" {
+  count = %d
+  input = {
+%s  }
+}
+`, machines, lines.String())
 }
 
 func nullConfig(images, machines int) string {

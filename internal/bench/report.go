@@ -47,7 +47,7 @@ var goals = map[string]goal{
 
 	"plan_500vm_requests":       {bound: 10},
 	"plan_500vm_wall_vs_null":   {bound: 2.0, limit: "five sixths of what the provider computes is the plugin framework, which walks the schema from its root for each value"},
-	"plan_5000vm_wall_vs_500vm": {bound: 11},
+	"plan_5000vm_wall_vs_500vm": {bound: 11, limit: "Terraform itself, which takes more than ten times as long for ten times as many instances of anything"},
 	"plan_5000vm_rss_mib":       {bound: 600},
 
 	"soak_rss_last_vs_first": {bound: 1.1},

@@ -199,17 +199,13 @@ func (m *many) nullGrowth(ctx context.Context, b *bench) (float64, error) {
 }
 
 func nullMachines(machines, values int) string {
-	var lines strings.Builder
-	for i := range values {
-		fmt.Fprintf(&lines, "    value%d = \"vm-${count.index}\"\n", i)
-	}
 	return fmt.Sprintf(`
 resource "terraform_data" "machine" {
   count = %d
   input = {
 %s  }
 }
-`, machines, lines.String())
+`, machines, nullValues(values))
 }
 
 func nullConfig(images, machines int) string {
@@ -229,10 +225,11 @@ resource "terraform_data" "machine" {
 `, manyImages, nullValues(images), manyMachines, manyImages, nullValues(machines-1))
 }
 
+// nullValues are values that workspace.multiply can give to other instances.
 func nullValues(count int) string {
 	var lines strings.Builder
 	for i := range count {
-		fmt.Fprintf(&lines, "    value%d = \"%d-${count.index}\"\n", i, i)
+		fmt.Fprintf(&lines, "    value%d = \"%d-vm-${count.index}\"\n", i, i)
 	}
 	return lines.String()
 }

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	cc "kubevirt.io/containerized-data-importer/pkg/controller/common"
 
+	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/connection"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/pace"
 )
 
@@ -137,12 +138,13 @@ func (p *pod) upload(w http.ResponseWriter, r *http.Request, file func(*http.Req
 		return
 	}
 	// The connection ends with the pod.
-	defer context.AfterFunc(p.ctx, func() { _ = http.NewResponseController(w).SetReadDeadline(time.Now()) })()
+	stop := connection.EndWith(p.ctx, w)
 	err = p.process(content)
 	if err == nil {
 		err = p.finish()
 	}
 	p.end()
+	stop()
 	if err != nil {
 		p.log.Info("upload failed", "error", err)
 		p.store.discard(p.uid)

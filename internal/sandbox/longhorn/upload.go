@@ -15,11 +15,11 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	lhv1beta2 "github.com/longhorn/longhorn-manager/k8s/pkg/apis/longhorn/v1beta2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/connection"
 	"github.com/harvester-community/terraform-provider-harvester/internal/sandbox/pace"
 )
 
@@ -42,6 +42,7 @@ func (l *Longhorn) serveUpload(w http.ResponseWriter, r *http.Request) {
 	}
 	p, err := l.podForUpload(r.Context(), r.PathValue("name"))
 	if err != nil {
+		l.log.Info("upload failed", "backingImage", r.PathValue("name"), "error", err)
 		writeManagerError(w, fmt.Errorf("failed to get the parameters: %w", err))
 		return
 	}
@@ -87,7 +88,7 @@ func (p *pod) upload(w http.ResponseWriter, r *http.Request) error {
 		return errCancelled
 	}
 	// The connection ends with the pod.
-	defer context.AfterFunc(p.ctx, func() { _ = http.NewResponseController(w).SetReadDeadline(time.Now()) })()
+	defer connection.EndWith(p.ctx, w)()
 	return p.finish(r.Context(), p.receive(part, r.Body))
 }
 

@@ -91,6 +91,7 @@ func (p *pod) giveUp() {
 	defer p.mu.Unlock()
 	if p.file.State == lhv1beta2.BackingImageStatePending || p.file.State == lhv1beta2.BackingImageStateStarting {
 		p.file.State, p.file.Message = lhv1beta2.BackingImageStateFailed, beginTimeout
+		p.log.Info("import failed", "message", beginTimeout)
 	}
 }
 

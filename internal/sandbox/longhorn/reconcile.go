@@ -285,7 +285,11 @@ func (l *Longhorn) remove(ctx context.Context, image *lhv1beta2.BackingImage) er
 		return nil
 	}
 	image.Finalizers = kept
-	return l.api.Update(ctx, image)
+	if err := l.api.Update(ctx, image); err != nil {
+		return err
+	}
+	l.log.Info("backing image is removed", "backingImage", image.Name, "image", image.Annotations[imageAnnotation])
+	return nil
 }
 
 // inUse reports whether a volume has its data on a backing image.

@@ -68,15 +68,29 @@ func newCourse(t *testing.T, row row) *course {
 		cluster.SetFault(t, c.name, row.fault)
 	}
 	t.Cleanup(func() { _ = cluster.Images.Delete(context.Background(), "default", c.name, "") })
+	t.Cleanup(c.tell)
 	c.write("main.tf", c.configuration(row))
 	c.write("terraformrc", fmt.Sprintf("provider_installation {\n  dev_overrides { %q = %q }\n  direct {}\n}\n", provider.Address, filepath.Dir(binary(t))))
 	c.write("kubeconfig", c.kubeconfig())
 	c.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + c.dir, "XDG_CACHE_HOME=" + filepath.Join(c.dir, "cache"),
 		"TF_CLI_CONFIG_FILE=" + filepath.Join(c.dir, "terraformrc"), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1",
+		"TF_LOG_PROVIDER=INFO", "TF_LOG_PATH=" + c.logPath(),
 		kube.EnvKubeconfig + "=" + filepath.Join(c.dir, "kubeconfig"),
 	}
 	return c
+}
+
+func (c *course) logPath() string { return filepath.Join(c.dir, "provider.log") }
+
+// tell says what the provider logged, if the row is not as stated.
+func (c *course) tell() {
+	if !c.Failed() {
+		return
+	}
+	if text, err := os.ReadFile(c.logPath()); err == nil {
+		c.Logf("the provider's log:\n%s", text)
+	}
 }
 
 func (c *course) write(name, content string) {

@@ -121,6 +121,7 @@ type Fault struct {
 	CutAfterBytes        *int64 `json:"cutAfterBytes,omitempty"`
 	AnswerStatus         int    `json:"answerStatus,omitempty"`
 	AnswerThenFinish     bool   `json:"answerThenFinish,omitempty"`
+	RefuseUploads        int    `json:"refuseUploads,omitempty"`
 	FailImport           string `json:"failImport,omitempty"`
 	FailImportTimes      int    `json:"failImportTimes,omitempty"`
 	HoldProgress         *int   `json:"holdProgress,omitempty"`

@@ -67,6 +67,7 @@ func setFaultCommand(dir *string) *cobra.Command {
 	flags.Int64Var(&cutAfter, "cut-after", 0, "cut the upload's connection after this many bytes")
 	flags.IntVar(&fault.AnswerStatus, "answer", 0, "answer the upload with this status instead of reading it")
 	flags.BoolVar(&fault.AnswerThenFinish, "answer-then-finish", false, "answer 504 after the upload's last byte, but finish the import")
+	flags.IntVar(&fault.RefuseUploads, "refuse-uploads", 0, "let Longhorn refuse this many uploads before it has read any of them")
 	flags.StringVar(&fault.FailImport, "fail-import", "", "let the import fail with this message")
 	flags.IntVar(&fault.FailImportTimes, "fail-times", 0, "how often the import fails; 0 is always")
 	flags.IntVar(&hold, "hold-progress", 0, "hold the import at this percentage until the fault is cleared")

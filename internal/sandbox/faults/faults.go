@@ -29,6 +29,8 @@ type Fault struct {
 	AnswerStatus int `json:"answerStatus,omitempty"`
 	// AnswerThenFinish answers an upload with 504 once its body has been read, while the import goes on.
 	AnswerThenFinish bool `json:"answerThenFinish,omitempty"`
+	// RefuseUploads is how many uploads Longhorn refuses before it has read any of them.
+	RefuseUploads int `json:"refuseUploads,omitempty"`
 	// FailImport makes Longhorn or CDI fail the import with this message after the bytes have arrived.
 	FailImport string `json:"failImport,omitempty"`
 	// FailImportTimes is how many imports fail; 0 means all of them.
@@ -65,6 +67,8 @@ func (f Fault) Validate() error {
 		return errors.New("cutAfterBytes must not be negative")
 	case f.AnswerStatus != 0 && (f.AnswerStatus < 200 || f.AnswerStatus > 599):
 		return fmt.Errorf("answerStatus must be a final HTTP status, not %d", f.AnswerStatus)
+	case f.RefuseUploads < 0:
+		return errors.New("refuseUploads must not be negative")
 	case f.FailImportTimes < 0:
 		return errors.New("failImportTimes must not be negative")
 	case f.FailImportTimes > 0 && f.FailImport == "":
@@ -82,12 +86,13 @@ type Switch struct {
 	mu      sync.Mutex
 	faults  map[string]Fault
 	failed  map[string]int
+	refused map[string]int
 	changed chan struct{}
 }
 
 // NewSwitch returns a switch with no fault on.
 func NewSwitch() *Switch {
-	return &Switch{faults: map[string]Fault{}, failed: map[string]int{}, changed: make(chan struct{})}
+	return &Switch{faults: map[string]Fault{}, failed: map[string]int{}, refused: map[string]int{}, changed: make(chan struct{})}
 }
 
 // Key is the key of an image.
@@ -111,7 +116,7 @@ func (s *Switch) ForKey(key string) Fault {
 func (s *Switch) Set(key string, f Fault) {
 	s.change(func() {
 		s.faults[key] = f
-		delete(s.failed, key)
+		s.forget(key)
 	})
 }
 
@@ -120,7 +125,7 @@ func (s *Switch) Clear(key string) (had bool) {
 	s.change(func() {
 		_, had = s.faults[key]
 		delete(s.faults, key)
-		delete(s.failed, key)
+		s.forget(key)
 	})
 	return had
 }
@@ -130,6 +135,7 @@ func (s *Switch) ClearAll() {
 	s.change(func() {
 		clear(s.faults)
 		clear(s.failed)
+		clear(s.refused)
 	})
 }
 
@@ -160,6 +166,18 @@ func (s *Switch) TakeFailure(namespace, name string) (message string, fail bool)
 	return f.FailImport, true
 }
 
+// TakeRefusal reports whether an upload of an image is to be refused, and counts it if so.
+func (s *Switch) TakeRefusal(namespace, name string) (refuse bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := s.keyFor(namespace, name)
+	if s.refused[key] >= s.faults[key].RefuseUploads {
+		return false
+	}
+	s.refused[key]++
+	return true
+}
+
 // AwaitRelease waits until no fault holds an image any more, or for the end of ctx, whose cause it then returns.
 func (s *Switch) AwaitRelease(ctx context.Context, namespace, name string) error {
 	for {
@@ -180,6 +198,12 @@ func (s *Switch) keyFor(namespace, name string) string {
 		return key
 	}
 	return Everything
+}
+
+// forget begins to count anew.
+func (s *Switch) forget(key string) {
+	delete(s.failed, key)
+	delete(s.refused, key)
 }
 
 func (s *Switch) change(apply func()) {

@@ -44,6 +44,21 @@ func TestTakeFailureCounts(t *testing.T) {
 	}
 }
 
+func TestTakeRefusalCounts(t *testing.T) {
+	s := NewSwitch()
+	if s.TakeRefusal("default", "a") {
+		t.Error("an upload was refused without a fault")
+	}
+	for range 2 { // set again, it counts anew
+		s.Set("default/a", Fault{RefuseUploads: 2})
+		for i, want := range []bool{true, true, false} {
+			if refuse := s.TakeRefusal("default", "a"); refuse != want {
+				t.Errorf("upload %d: refused %v, want %v", i, refuse, want)
+			}
+		}
+	}
+}
+
 func TestAwaitReleaseContinuesAtOnce(t *testing.T) {
 	s := NewSwitch()
 	s.Set("default/a", Fault{HoldProgress: new(40)})

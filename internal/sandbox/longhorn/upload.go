@@ -61,7 +61,7 @@ func (l *Longhorn) podForUpload(ctx context.Context, name string) (*pod, error) 
 	if err != nil {
 		return nil, fmt.Errorf("error getting backing image %s: %w", name, err)
 	}
-	if source.Status.CurrentState != lhv1beta2.BackingImageStatePending {
+	if source.Status.CurrentState != lhv1beta2.BackingImageStatePending || p.faults.TakeRefusal(p.image.Namespace, p.image.Name) {
 		return nil, fmt.Errorf("upload server for backing image %s has not been initiated", name)
 	}
 	return p, nil

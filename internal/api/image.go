@@ -124,6 +124,26 @@ type BackingImageStatus struct {
 	Checksum string `json:"checksum,omitempty"`
 	// RealSize is what they take without their holes, in bytes.
 	RealSize int64 `json:"realSize,omitempty"`
+	// DiskFileStatusMap tells of each disk that has them, or will.
+	DiskFileStatusMap map[string]DiskFileStatus `json:"diskFileStatusMap,omitempty"`
+}
+
+// DiskFileStatus describes the stored bytes on one disk.
+type DiskFileStatus struct {
+	State string `json:"state,omitempty"`
+}
+
+// statePending is the state of bytes of which none have come yet, while Longhorn is ready for them.
+const statePending = "pending"
+
+// AwaitsData says that Longhorn is ready for an upload, and has none of it.
+func (b *BackingImage) AwaitsData() bool {
+	for _, disk := range b.Status.DiskFileStatusMap {
+		if disk.State != statePending {
+			return false
+		}
+	}
+	return len(b.Status.DiskFileStatusMap) > 0
 }
 
 // BackingImageName is the name of the Longhorn object behind an image (Harvester

@@ -103,6 +103,7 @@ var refusalRows = []row{
 	{name: "upload: 504 after the body, finished much later", slow: true, fault: hold, trouble: always(goesOn(answered(504)), upload), meanwhile: heldFor(8 * time.Second)},
 	{name: "upload: 502 after the body, then finished", trouble: always(goesOn(answered(502)), upload)},
 	{name: "upload: 500 after the body, then finished", trouble: always(goesOn(answered(500)), upload)},
+	{name: "upload: refused by Longhorn twice", slow: true, fault: acctest.Fault{RefuseUploads: 2}},
 	{name: "upload: redirected with 307", trouble: once(redirects(307), upload)},
 	{name: "upload: redirected with 308", trouble: once(redirects(308), upload)},
 }

@@ -192,28 +192,32 @@ func (f *filler) untilWanted(ctx context.Context) (*api.VirtualMachineImage, err
 	return f.untilReceptive(ctx)
 }
 
-// untilReceptive waits until the server wants data, or has it all. An upload that Harvester calls broken while Longhorn has all of
-// it stays so: that it has was the last news.
+// untilReceptive waits until the server wants data, or has it all. An upload that Harvester calls broken stays so if Longhorn has
+// all of it, because that was the last news, and for a minute if Longhorn has none of it and waits for the first byte.
 func (f *filler) untilReceptive(ctx context.Context) (image *api.VirtualMachineImage, err error) {
 	for range 2 { // Harvester may be about to notice
 		image, err = f.watch(ctx, receptive, f.unlessBroken)
 		if !errors.As(err, new(*wait.TimeoutError)) || image == nil || !imagestate.Of(image).Broke {
 			return image, err
 		}
-		if !f.complete(ctx, image) {
+		switch stored := f.backingImage(ctx, image); {
+		case stored.AwaitsData():
+			return image, nil
+		case stored.Status.Checksum == "":
 			return f.until(ctx, receptive)
 		}
 	}
 	return image, &failure{image: imagestate.Of(image), stuck: true}
 }
 
-// complete says that Longhorn is known to have all of the image's data.
-func (f *filler) complete(ctx context.Context, image *api.VirtualMachineImage) bool {
-	if f.backend == api.BackendCDI {
-		return false
+// backingImage is what Longhorn has of the image, as far as it tells.
+func (f *filler) backingImage(ctx context.Context, image *api.VirtualMachineImage) *api.BackingImage {
+	if f.backend != api.BackendCDI {
+		if found, err := f.backingImages.Get(ctx, api.NamespaceLonghorn, api.BackingImageName(image)); err == nil {
+			return found
+		}
 	}
-	found, err := f.backingImages.Get(ctx, api.NamespaceLonghorn, api.BackingImageName(image))
-	return err == nil && found.Status.Checksum != ""
+	return &api.BackingImage{}
 }
 
 // afterBroken looks at the image a last time: it knows the cause better than

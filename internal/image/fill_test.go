@@ -164,6 +164,8 @@ type oneImage struct {
 	silent bool
 	// checksum is that of the data in Longhorn, once it has all of it.
 	checksum string
+	// stored is the state of the data in Longhorn, if it tells.
+	stored string
 	// answer ends the upload of that number, when its data has been read.
 	answer func(w http.ResponseWriter, upload int)
 }
@@ -252,7 +254,7 @@ func (c *oneImage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		})
 	case strings.Contains(r.URL.Path, "/backingimages/"):
 		_ = json.NewEncoder(w).Encode(map[string]any{
-			"apiVersion": "longhorn.io/v1beta2", "kind": "BackingImage", "metadata": map[string]any{"namespace": api.NamespaceLonghorn, "name": "vmi-1"}, "status": map[string]any{"checksum": c.checksum},
+			"apiVersion": "longhorn.io/v1beta2", "kind": "BackingImage", "metadata": map[string]any{"namespace": api.NamespaceLonghorn, "name": "vmi-1"}, "status": map[string]any{"checksum": c.checksum, "diskFileStatusMap": map[string]any{"disk": map[string]any{"state": c.stored}}},
 		})
 	default:
 		_ = json.NewEncoder(w).Encode(image)
@@ -446,6 +448,33 @@ func TestImageGivenUpIsMadeAnew(t *testing.T) {
 			image, err := f.fill(t.Context())
 			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) || c.sent() != test.uploads || string(image.UID) != test.uid {
 				t.Errorf("after %d uploads image %s: %v; want %d, %s, %q", c.sent(), image.UID, err, test.uploads, test.uid, test.want)
+			}
+		})
+	}
+}
+
+// Harvester does not take back that an upload broke before Longhorn tells of another state than that it waits for the first byte.
+func TestUploadThatNeverBeganIsSentAgain(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		backend, stored string
+		uploads         int
+	}{
+		"Longhorn waits for it": {"", "pending", 2},
+		"it is being stored":    {"", "in-progress", 1},
+		"Longhorn does not say": {"", "", 1},
+		"Longhorn is not asked": {api.BackendCDI, "pending", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newOneImage(t)
+			c.stored = test.stored
+			c.set(uploadFailed)
+			c.uploads = 1 // by an earlier apply
+			c.answer = func(http.ResponseWriter, int) { c.set(ready) }
+			_, err := c.filler(test.backend, 2*time.Second).fill(t.Context())
+			if c.sent() != test.uploads || (err == nil) != (test.uploads == 2) {
+				t.Errorf("after %d uploads: %v; want %d", c.sent(), err, test.uploads)
 			}
 		})
 	}

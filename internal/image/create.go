@@ -45,8 +45,8 @@ func (r *lifecycle) begin(ctx context.Context, plan *model) (begun beginning, di
 type beginning struct {
 	image *api.VirtualMachineImage
 	from  material
-	// takenOver says that an earlier apply made it.
-	takenOver bool
+	// broke says that an upload to it, or to one that had its name, may have broken a moment ago.
+	broke bool
 	// place is the one among the uploads, if it takes one.
 	place *place
 	// finish ends the creation, when the image is in the state.
@@ -97,12 +97,13 @@ func (r *lifecycle) create(ctx context.Context, plan *model, begun *beginning) d
 	if from.content != nil && !trusts(wanted.Spec, from.content) {
 		maps.Copy(wanted.Annotations, unverified(from.sign))
 	}
+	_, begun.broke = r.Session.Incomplete.Load(session.ImageID(plan.id()))
 	creation := objects.Creating(r.Session.Hub, r.images, plan.title(), wanted)
 	creation.Intent = intent(wanted.Spec, from)
 	creation.Foreign = objects.Foreign{Type: r.TypeName, ID: plan.id(), One: "an image", Short: "image"}
 	creation.Send = func(ctx context.Context) (*api.VirtualMachineImage, error) { return r.send(ctx, plan, wanted) }
 	creation.TakeOver = func(ctx context.Context, existing *api.VirtualMachineImage) (*api.VirtualMachineImage, error) {
-		begun.takenOver = true
+		begun.broke = true
 		return r.takeOver(ctx, plan, existing, wanted, from)
 	}
 	image, finish, wrong := creation.Run(ctx)

@@ -16,8 +16,10 @@ import (
 
 	"github.com/harvester-community/terraform-provider-harvester/internal/api"
 	"github.com/harvester-community/terraform-provider-harvester/internal/diagnose"
+	"github.com/harvester-community/terraform-provider-harvester/internal/imagestate"
 	"github.com/harvester-community/terraform-provider-harvester/internal/kube"
 	"github.com/harvester-community/terraform-provider-harvester/internal/objects"
+	"github.com/harvester-community/terraform-provider-harvester/internal/session"
 	"github.com/harvester-community/terraform-provider-harvester/internal/tfbase"
 	"github.com/harvester-community/terraform-provider-harvester/internal/wait"
 )
@@ -37,6 +39,7 @@ func (r *lifecycle) requestDeletion(ctx context.Context, state *model, image *ap
 	for {
 		err := r.images.Delete(ctx, image.Namespace, image.Name, image.UID)
 		if err == nil || apierrors.IsNotFound(err) {
+			r.noteIncomplete(image)
 			return nil
 		}
 		user, inUse := userOf(err)
@@ -51,6 +54,13 @@ func (r *lifecycle) requestDeletion(ctx context.Context, state *model, image *ap
 			return diag.Diagnostics{diagnose.API("delete", state.title(), "It was not deleted: it is still used by "+user.String()+
 				", which is being deleted. A virtual machine that runs with a volume keeps it until it restarts or stops.", ctx.Err())}
 		}
+	}
+}
+
+// noteIncomplete notes that an upload may have been cut short. Harvester writes that it broke on whatever image has the name by then.
+func (r *lifecycle) noteIncomplete(image *api.VirtualMachineImage) {
+	if state := imagestate.Of(image); state.SourceType == api.SourceUpload && !state.Imported() {
+		r.Session.Incomplete.Store(session.ImageID(state.ID()), true)
 	}
 }
 

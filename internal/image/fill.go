@@ -193,7 +193,8 @@ func (f *filler) untilWanted(ctx context.Context) (*api.VirtualMachineImage, err
 }
 
 // untilReceptive waits until the server wants data, or has it all. An upload that Harvester calls broken stays so if Longhorn has
-// all of it, because that was the last news, and for a minute if Longhorn has none of it and waits for the first byte.
+// all of it, because that was the last news, and for a minute if Longhorn has none of it and waits for the first byte. But what
+// Longhorn has of an image that is not initialized, Harvester does not hear of: that minute has to be waited for.
 func (f *filler) untilReceptive(ctx context.Context) (image *api.VirtualMachineImage, err error) {
 	for range 2 { // Harvester may be about to notice
 		image, err = f.watch(ctx, receptive, f.unlessBroken)
@@ -201,7 +202,7 @@ func (f *filler) untilReceptive(ctx context.Context) (image *api.VirtualMachineI
 			return image, err
 		}
 		switch stored := f.backingImage(ctx, image); {
-		case stored.AwaitsData():
+		case stored.AwaitsData() && image.Condition(api.ImageInitialized).Status == "True":
 			return image, nil
 		case stored.Status.Checksum == "":
 			return f.until(ctx, receptive)

@@ -457,19 +457,21 @@ func TestImageGivenUpIsMadeAnew(t *testing.T) {
 func TestUploadThatNeverBeganIsSentAgain(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		backend, stored string
-		uploads         int
+		backend, stored, initialized string
+		uploads                      int
 	}{
-		"Longhorn waits for it": {"", "pending", 2},
-		"it is being stored":    {"", "in-progress", 1},
-		"Longhorn does not say": {"", "", 1},
-		"Longhorn is not asked": {api.BackendCDI, "pending", 1},
+		"Longhorn waits for it":      {"", "pending", "True", 2},
+		"it is being stored":         {"", "in-progress", "True", 1},
+		"Longhorn does not say":      {"", "", "True", 1},
+		"Longhorn is not asked":      {api.BackendCDI, "pending", "True", 1},
+		"it was another's last word": {"", "pending", "Unknown", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newOneImage(t)
 			c.stored = test.stored
 			c.set(uploadFailed)
+			c.set(func(status *api.VirtualMachineImageStatus) { status.Conditions[0].Status = test.initialized })
 			c.uploads = 1 // by an earlier apply
 			c.answer = func(http.ResponseWriter, int) { c.set(ready) }
 			_, err := c.filler(test.backend, 2*time.Second).fill(t.Context())
@@ -534,6 +536,43 @@ func TestLastWordOnABrokenUpload(t *testing.T) {
 			image, err := f.fill(t.Context())
 			if wanted := map[bool]string{true: "11", false: "1"}[broke]; err != nil || string(image.UID) != wanted {
 				t.Errorf("got image %s, %v; want %s", image.UID, err, wanted)
+			}
+		})
+	}
+}
+
+// The last word on an upload that this run cut short, by deleting its image, can be about the next image of that name.
+func TestUploadCutShortByItsDeletion(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(*api.VirtualMachineImage)
+		want   bool
+	}{
+		"an upload under way": {func(*api.VirtualMachineImage) {}, true},
+		"one that has failed": {func(i *api.VirtualMachineImage) { uploadFailed(&i.Status) }, true},
+		"one that was ready":  {func(i *api.VirtualMachineImage) { ready(&i.Status) }, false},
+		"a download":          {func(i *api.VirtualMachineImage) { i.Spec.SourceType = api.SourceDownload }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newOneImage(t)
+			f := c.filler("", time.Minute)
+			r := &lifecycle{images: f.images}
+			r.Session = f.session
+			plan := full()
+			plan.Namespace, plan.Name = types.StringValue("default"), types.StringValue("a")
+			test.change(&c.image)
+			if diags := r.requestDeletion(t.Context(), &plan, &c.image); diags.HasError() {
+				t.Fatal(diags)
+			}
+			c.answer = func(w http.ResponseWriter, _ int) { _ = json.NewEncoder(w).Encode(c.image) } // to the creation
+			var begun beginning
+			if diags := r.create(t.Context(), &plan, &begun); diags.HasError() {
+				t.Fatal(diags)
+			}
+			begun.finish()
+			if begun.broke != test.want {
+				t.Errorf("got %v, want %v", begun.broke, test.want)
 			}
 		})
 	}

@@ -7,6 +7,7 @@ package session
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -63,6 +64,8 @@ type Session struct {
 	Settings Promises[SettingName]
 	// ImageFates are what becomes of the images that exist.
 	ImageFates Fates[ImageID]
+	// Incomplete has the ImageIDs of uploads that this walk deleted before Harvester had all of them.
+	Incomplete sync.Map
 	// DisplayNames are those of the images that this walk makes ready.
 	DisplayNames Fates[DisplayName]
 	// Files are those that downloads of this walk write.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
@@ -45,8 +46,8 @@ func (r *lifecycle) begin(ctx context.Context, plan *model) (begun beginning, di
 type beginning struct {
 	image *api.VirtualMachineImage
 	from  material
-	// broke says that an upload to it, or to one that had its name, may have broken a moment ago.
-	broke bool
+	// takenOver says that an earlier apply made it.
+	takenOver bool
 	// place is the one among the uploads, if it takes one.
 	place *place
 	// finish ends the creation, when the image is in the state.
@@ -97,18 +98,30 @@ func (r *lifecycle) create(ctx context.Context, plan *model, begun *beginning) d
 	if from.content != nil && !trusts(wanted.Spec, from.content) {
 		maps.Copy(wanted.Annotations, unverified(from.sign))
 	}
-	_, begun.broke = r.Session.Incomplete.Load(session.ImageID(plan.id()))
 	creation := objects.Creating(r.Session.Hub, r.images, plan.title(), wanted)
 	creation.Intent = intent(wanted.Spec, from)
 	creation.Foreign = objects.Foreign{Type: r.TypeName, ID: plan.id(), One: "an image", Short: "image"}
-	creation.Send = func(ctx context.Context) (*api.VirtualMachineImage, error) { return r.send(ctx, plan, wanted) }
+	creation.Send = func(ctx context.Context) (*api.VirtualMachineImage, error) {
+		r.untilSaid(ctx, plan)
+		return r.send(ctx, plan, wanted)
+	}
 	creation.TakeOver = func(ctx context.Context, existing *api.VirtualMachineImage) (*api.VirtualMachineImage, error) {
-		begun.broke = true
+		begun.takenOver = true
 		return r.takeOver(ctx, plan, existing, wanted, from)
 	}
 	image, finish, wrong := creation.Run(ctx)
 	begun.image, begun.finish = image, finish
 	return append(diags, wrong...)
+}
+
+// untilSaid waits until Harvester has nothing more to say of an upload that this walk cut short by deleting its image. It finds
+// the image by its name, so that the new one would get the note: a broken one if it is ready, and one that is never
+// initialized, and of whose data Harvester does not hear, if it is not yet.
+func (r *lifecycle) untilSaid(ctx context.Context, plan *model) {
+	noted, _ := r.Session.Incomplete.LoadAndDelete(session.ImageID(plan.id()))
+	if deleted, ok := noted.(time.Time); ok {
+		wait.Pause(ctx, lastWord-time.Since(deleted))
+	}
 }
 
 // intent is the fingerprint of what an image is made from. Of a file it is what can be seen without reading all of it, because

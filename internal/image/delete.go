@@ -57,10 +57,10 @@ func (r *lifecycle) requestDeletion(ctx context.Context, state *model, image *ap
 	}
 }
 
-// noteIncomplete notes that an upload may have been cut short. Harvester writes that it broke on whatever image has the name by then.
+// noteIncomplete notes that an upload may have been cut short; see untilSaid.
 func (r *lifecycle) noteIncomplete(image *api.VirtualMachineImage) {
 	if state := imagestate.Of(image); state.SourceType == api.SourceUpload && !state.Imported() {
-		r.Session.Incomplete.Store(session.ImageID(state.ID()), true)
+		r.Session.Incomplete.Store(session.ImageID(state.ID()), time.Now())
 	}
 }
 

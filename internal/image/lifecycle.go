@@ -99,7 +99,7 @@ func (r *lifecycle) Create(ctx context.Context, req resource.CreateRequest, resp
 	resp.Diagnostics.Append(r.save(ctx, &plan, begun.image, &resp.State)...)
 	filler := r.filler(begun.image, &plan, begun.place)
 	filler.provide(begun.from.content)
-	filler.broke = begun.broke
+	filler.broke = begun.takenOver
 	filler.renew = func(ctx context.Context, failed *api.VirtualMachineImage) (*api.VirtualMachineImage, error) {
 		return r.renew(ctx, &plan, &begun, failed)
 	}

@@ -64,7 +64,7 @@ type Session struct {
 	Settings Promises[SettingName]
 	// ImageFates are what becomes of the images that exist.
 	ImageFates Fates[ImageID]
-	// Incomplete has the ImageIDs of uploads that this walk deleted before Harvester had all of them.
+	// Incomplete tells when this walk deleted an upload before Harvester had all of it: time.Time by ImageID.
 	Incomplete sync.Map
 	// DisplayNames are those of the images that this walk makes ready.
 	DisplayNames Fates[DisplayName]

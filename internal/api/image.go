@@ -130,6 +130,8 @@ type BackingImageStatus struct {
 
 // DiskFileStatus describes the stored bytes on one disk.
 type DiskFileStatus struct {
+	// State is Longhorn's word for them, such as pending, in-progress or ready; until they are ready that of their import
+	// (controller/backing_image_controller.go in longhorn-manager).
 	State string `json:"state,omitempty"`
 }
 

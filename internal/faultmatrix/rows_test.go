@@ -103,7 +103,7 @@ var refusalRows = []row{
 	{name: "upload: 504 after the body, finished much later", slow: true, fault: hold, trouble: always(goesOn(answered(504)), upload), meanwhile: heldFor(8 * time.Second)},
 	{name: "upload: 502 after the body, then finished", trouble: always(goesOn(answered(502)), upload)},
 	{name: "upload: 500 after the body, then finished", trouble: always(goesOn(answered(500)), upload)},
-	{name: "upload: refused by Longhorn twice", slow: true, fault: acctest.Fault{RefuseUploads: 2}},
+	{name: "upload: refused by Longhorn once", slow: true, fault: acctest.Fault{RefuseUploads: 1}, meanwhile: withoutFailure},
 	{name: "upload: redirected with 307", trouble: once(redirects(307), upload)},
 	{name: "upload: redirected with 308", trouble: once(redirects(308), upload)},
 }
@@ -376,6 +376,18 @@ func whileVerified(do func(*course)) func(*course) {
 	return func(c *course) {
 		c.cluster.Await(c.T, c.name, func(i imagestate.Image) bool { return i.State == imagestate.Verifying })
 		do(c)
+	}
+}
+
+// withoutFailure waits until the image is ready, with all attempts that Harvester allows still left.
+func withoutFailure(c *course) {
+	var last imagestate.Image
+	c.cluster.Await(c.T, c.name, func(i imagestate.Image) bool {
+		last = i
+		return i.Ready() || i.Attempts > 0
+	})
+	if last.Attempts > 0 {
+		c.Errorf("Harvester counts a failure: %s", last.Message)
 	}
 }
 

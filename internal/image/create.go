@@ -102,7 +102,7 @@ func (r *lifecycle) create(ctx context.Context, plan *model, begun *beginning) d
 	creation.Intent = intent(wanted.Spec, from)
 	creation.Foreign = objects.Foreign{Type: r.TypeName, ID: plan.id(), One: "an image", Short: "image"}
 	creation.Send = func(ctx context.Context) (*api.VirtualMachineImage, error) {
-		r.untilSaid(ctx, plan)
+		r.untilLastWord(ctx, plan)
 		return r.send(ctx, plan, wanted)
 	}
 	creation.TakeOver = func(ctx context.Context, existing *api.VirtualMachineImage) (*api.VirtualMachineImage, error) {
@@ -114,12 +114,13 @@ func (r *lifecycle) create(ctx context.Context, plan *model, begun *beginning) d
 	return append(diags, wrong...)
 }
 
-// untilSaid waits until Harvester has nothing more to say of an upload that this walk cut short by deleting its image. It finds
-// the image by its name, so that the new one would get the note: a broken one if it is ready, and one that is never
-// initialized, and of whose data Harvester does not hear, if it is not yet.
-func (r *lifecycle) untilSaid(ctx context.Context, plan *model) {
+// untilLastWord waits until Harvester has nothing more to say of an upload that this walk cut short by deleting its image. It finds
+// the image by its name, so it would write on the new one that its upload broke. One that is ready would look broken; one
+// that is not initialized yet never would be, and Harvester would not hear of its data.
+func (r *lifecycle) untilLastWord(ctx context.Context, plan *model) {
 	noted, _ := r.Session.Incomplete.LoadAndDelete(session.ImageID(plan.id()))
 	if deleted, ok := noted.(time.Time); ok {
+		tflog.Info(ctx, "Waiting until Harvester is done with the incomplete image that had this name", map[string]any{"image": plan.id()})
 		wait.Pause(ctx, lastWord-time.Since(deleted))
 	}
 }

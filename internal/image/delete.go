@@ -57,7 +57,7 @@ func (r *lifecycle) requestDeletion(ctx context.Context, state *model, image *ap
 	}
 }
 
-// noteIncomplete notes that an upload may have been cut short; see untilSaid.
+// noteIncomplete notes that an upload may have been cut short; see untilLastWord.
 func (r *lifecycle) noteIncomplete(image *api.VirtualMachineImage) {
 	if state := imagestate.Of(image); state.SourceType == api.SourceUpload && !state.Imported() {
 		r.Session.Incomplete.Store(session.ImageID(state.ID()), time.Now())

@@ -192,9 +192,9 @@ func (f *filler) untilWanted(ctx context.Context) (*api.VirtualMachineImage, err
 	return f.untilReceptive(ctx)
 }
 
-// untilReceptive waits until the server wants data, or has it all. An upload that Harvester calls broken stays so if Longhorn has
-// all of it, because that was the last news, and for a minute if Longhorn has none of it and waits for the first byte. But what
-// Longhorn has of an image that is not initialized, Harvester does not hear of: that minute has to be waited for.
+// untilReceptive waits until the server wants data, or has it all. Harvester calls an upload broken until Longhorn has news of it.
+// There are none if Longhorn has all of it already, and for a minute if it still waits for the first byte, which can then be
+// sent; but to an image that is not initialized only after that minute, because Harvester does not hear what becomes of it.
 func (f *filler) untilReceptive(ctx context.Context) (image *api.VirtualMachineImage, err error) {
 	for range 2 { // Harvester may be about to notice
 		image, err = f.watch(ctx, receptive, f.unlessBroken)

@@ -453,7 +453,7 @@ func TestImageGivenUpIsMadeAnew(t *testing.T) {
 	}
 }
 
-// Harvester does not take back that an upload broke before Longhorn tells of another state than that it waits for the first byte.
+// An upload that broke before Longhorn had any of it stays broken to Harvester as long as Longhorn waits for the first byte.
 func TestUploadThatNeverBeganIsSentAgain(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
